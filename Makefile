@@ -1,0 +1,42 @@
+# make demo   a real call in each direction, shown
+# make test   linters and all suites, live ones included
+# make up     the same as the demo, kept up for hand use
+# make bench  calls a second, side by side with pure dialplan and the smallest ARI script
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+TOOLS := python3 asterisk-conf/launcher tools
+
+.PHONY: demo test lint unit live bench up venv tools clean
+
+demo: venv tools
+	$(BIN)/python -m examples.demo
+
+up: venv tools
+	$(BIN)/python -m examples.demo --stay
+
+test: lint unit live
+
+venv:
+	@.ci/venv $(VENV)
+
+tools:
+	@$(TOOLS) >/dev/null
+
+lint: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: venv tools
+	timeout 300 $(PYTEST) tests/unit tests/contract tests/test_house.py
+
+live: venv tools
+	timeout 600 $(PYTEST) tests/live
+
+bench: venv tools
+	$(BIN)/python -m tests.bench
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,361 @@
+"""The composition root: builds every object once, plugs them together, starts and stops them.
+
+Start: open the store, load the live calls, connect to Asterisk and compare (`adapter.engine.
+reconcile`), deliver what the outbox still has; the HTTP port opens last. Stop: not ready, no new
+calls, live calls go on up to a limit; then everything closes, and what is still up goes on in
+Asterisk until the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import ssl
+import time
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from adapter import __version__, metrics, operations, registry
+from adapter.ari.client import AriClient
+from adapter.ari.commands import Commands
+from adapter.ari.endpoints import Endpoints
+from adapter.ari.errors import AriError, Unreachable
+from adapter.ari.events import Event, MalformedEvent, UnknownEvent
+from adapter.ari.facts import fact_of
+from adapter.ari.listener import Listener
+from adapter.contracts import enablex, openapi
+from adapter.contracts.enablex import server as enablex_server
+from adapter.contracts.enablex import words as enablex_words
+from adapter.contracts.enablex.ports import Ports
+from adapter.contracts.enablex.sealing import dress
+from adapter.contracts.enablex.voice import Voice
+from adapter.core.faults import AsteriskDown, StoreFailed
+from adapter.core.ids import CallId, public_id
+from adapter.engine.engine import Engine
+from adapter.engine.reconcile import reconcile
+from adapter.engine.routing import Routing
+from adapter.media.prompts import DEFAULT_GREETING, Prompts
+from adapter.media.tts_cache import Limits as CacheLimits
+from adapter.media.tts_cache import TtsCache
+from adapter.outbox.egress import Policy, open_session
+from adapter.outbox.outbox import Dressed, Limits, Outbox
+from adapter.outbox.retry import Schedule
+from adapter.settings import Settings
+from adapter.store.calls import CallStore
+from adapter.store.outbox import OutboxStore
+from adapter.store.provisioning import ProvisioningStore
+from adapter.store.sqlite import open_database
+from adapter.store.upkeep import forget, keep_log_short
+
+log = logging.getLogger(__name__)
+
+ASTERISK_PATIENCE = 10.0  # then the port opens without it; /readyz says so
+PROVISIONING_POLL = 1.0
+DAY = 86400.0
+
+
+class Adapter:
+    """The running product.
+
+    Args:
+        settings: read once, by the command line.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stack = AsyncExitStack()
+        self._draining = False
+        self._failed = asyncio.Event()
+        self._up = asyncio.Event()
+        self.failure: str | None = None
+        self.port: int | None = None
+
+    async def start(self) -> None:
+        """Start everything; returns when requests are served.
+
+        Raises:
+            PluginFault, SchemaTooNew, OSError, sqlite3.Error: it cannot start; all is closed again.
+        """
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+
+    async def failed(self) -> None:
+        """Wait for a failure after which the process must end; `failure` says which."""
+        await self._failed.wait()
+
+    async def drain(self, timeout: float) -> None:  # noqa: ASYNC109 - a limit, not a cancellation
+        """Take no new calls, and wait up to `timeout` seconds for the live ones."""
+        self._draining = True
+        log.info("draining", extra={"calls": len(self._engine.live)})
+        until = time.monotonic() + timeout
+        while self._engine.live and time.monotonic() < until:
+            await asyncio.sleep(0.1)
+
+    async def close(self) -> None:
+        """Close everything, in the reverse order of the start."""
+        self._draining = True
+        await self._stack.aclose()
+
+    async def _start(self) -> None:
+        settings = self._settings
+        path = Path(settings.database.path)
+        connection = open_database(path, settings.database.synchronous)
+        self._stack.callback(connection.close)
+        self._provisioning = ProvisioningStore(connection)
+        self._outbox_rows = OutboxStore(connection)
+        self._calls = CallStore(connection, self._outbox_rows.insert)
+        self._build_metrics()
+        await self._build_media()
+        await self._build_outbox()
+        self._build_asterisk()
+        self._build_engine()
+        self._task("upkeep", forget(self._purge))
+        self._task("checkpoints", keep_log_short(path))
+        self._task("loop-lag", self._lag.run())
+        self._task("outbox", self._outbox.run())
+        await self._connect()
+        self._task("provisioning", self._watch_provisioning())
+        await self._serve()
+
+    def _build_metrics(self) -> None:
+        self._registry = CollectorRegistry()
+        self._engine_metrics = metrics.EngineMetrics(self._registry)
+        self._outbox_metrics = metrics.OutboxMetrics(self._registry)
+        self._ari_metrics = metrics.AsteriskMetrics(self._registry)
+        self._speech_metrics = metrics.SpeechMetrics(self._registry)
+        self._lag = metrics.LoopLag(self._registry)
+
+    async def _build_media(self) -> None:
+        settings = self._settings
+        folder = settings.media.folder.resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        synthesisers = await registry.start_tts(
+            settings.plugins.tts, settings.plugins.settings
+        )
+        self._stack.push_async_callback(registry.close, list(synthesisers.values()))
+        limits = CacheLimits(bytes=settings.media.cache_bytes)
+        cache = TtsCache(folder / "tts", limits, self._speech_metrics)
+        self._stack.push_async_callback(cache.close)
+        self._prompts = Prompts(folder, cache, synthesisers.values())
+
+    async def _build_outbox(self) -> None:
+        webhooks = self._settings.webhooks
+        self._policy = Policy.parse(webhooks.allow)
+        session = open_session(self._policy)
+        self._stack.push_async_callback(session.close)
+        self._outbox = Outbox(
+            self._outbox_rows,
+            session,
+            lambda message: Dressed(*dress(message, self._provisioning.app(message.owner))),
+            schedule=Schedule(delays=tuple(webhooks.retry)),
+            limits=Limits(concurrency=webhooks.concurrency, timeout=webhooks.timeout),
+            observer=self._outbox_metrics,
+        )
+        self._stack.push_async_callback(self._outbox.close, 5.0)
+
+    def _build_asterisk(self) -> None:
+        asterisk = self._settings.asterisk
+        self._client = AriClient(
+            asterisk.url,
+            asterisk.username,
+            asterisk.password,
+            app=asterisk.app,
+            timeout=asterisk.timeout,
+            observe=self._ari_metrics.command,
+        )
+        self._stack.push_async_callback(self._client.close)
+        self._commands = Commands(self._client)
+        self._endpoints = Endpoints(self._client)
+        self._listener = Listener(
+            self._client,
+            on_event=self._on_event,
+            on_up=self._on_up,
+            on_down=self._on_down,
+            on_fatal=self._fail,
+        )
+
+    def _build_engine(self) -> None:
+        settings = self._settings
+        self._engine = Engine(
+            store=self._calls,
+            outbox=self._outbox,
+            contracts={enablex.NAME: enablex_words},
+            asterisk=self._commands,
+            speech=self._prompts,
+            observer=self._engine_metrics,
+            now=time.time,
+            fatal=self._store_failed,
+        )
+        self._stack.push_async_callback(self._engine.effects.close)
+        self._stack.callback(self._engine.timers.clear)
+        for call in self._engine.load():
+            self._engine_metrics.resumed(call.direction)
+        self._voice = Voice(
+            Ports(
+                engine=self._engine,
+                directory=self._provisioning,
+                speech=self._prompts,
+                lanes=self._outbox,
+                default_greeting=DEFAULT_GREETING,
+                check_url=self._policy.check_url,
+                open_for_calls=lambda: not self._draining and self._listener.connected,
+                reachable=lambda: self._listener.connected,
+                now=time.time,
+                new_id=self._new_id,
+                max_duration=settings.calls.max_duration,
+                ring_timeout=settings.calls.ring_timeout,
+            )
+        )
+        self._routing = Routing(self._engine, self._voice, self._engine_metrics, self._new_id)
+
+    async def _connect(self) -> None:
+        """Listen to Asterisk; wait a while for it, so that calls are up to date when we serve."""
+        self._listener.start()
+        self._stack.push_async_callback(self._listener.stop)
+        try:
+            async with asyncio.timeout(ASTERISK_PATIENCE):
+                await self._up.wait()
+        except TimeoutError:
+            log.warning("Asterisk does not answer yet; serving without it")
+            for call in self._engine.live.values():
+                self._engine.timers.arm(call)
+
+    async def _serve(self) -> None:
+        http = self._settings.http
+        app = web.Application()
+        for base in enablex_server.BASES:
+            app.add_subapp(base, enablex_server.application(self._voice, time.time))
+        app.add_routes(
+            operations.routes(
+                not_ready=self.not_ready,
+                metrics=metrics.exposition(self._registry),
+                openapi=openapi_document(self._voice),
+            )
+        )
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0)
+        await runner.setup()
+        self._stack.push_async_callback(runner.cleanup)
+        context = None
+        if http.tls_cert:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(http.tls_cert, http.tls_key)
+        site = web.TCPSite(runner, http.host, http.port, ssl_context=context, backlog=1024)
+        await site.start()
+        self.port = runner.addresses[0][1]
+        log.info("serving", extra={"host": http.host, "port": self.port})
+
+    def not_ready(self) -> list[str]:
+        """Why new calls can't be served now; empty when they can."""
+        reasons = []
+        if self._draining:
+            reasons.append("draining")
+        if not self._listener.healthy(time.monotonic()):
+            reasons.append(f"asterisk: {self._listener.state.value}")
+        if self.failure:
+            reasons.append(self.failure)
+        return reasons
+
+    def _new_id(self) -> CallId:
+        return CallId(public_id(self._settings.cell, os.urandom(16)))
+
+    def _on_event(self, event: Event, raw: bytes) -> None:
+        fact = fact_of(event)
+        if fact is not None:
+            self._routing.take(fact)
+        elif isinstance(event, UnknownEvent):
+            self._ari_metrics.unknown_events.labels(event.type[:64]).inc()
+        elif isinstance(event, MalformedEvent):
+            self._ari_metrics.malformed_events.inc()
+            log.warning("event could not be read", extra={"reason": event.reason})
+
+    async def _on_up(self) -> None:
+        await self._push_provisioning()
+        try:
+            await reconcile(self._engine, self._commands, self._routing)
+        except AsteriskDown as down:
+            raise Unreachable("reconcile", str(down)) from down
+        self._ari_metrics.connected.set(1)
+        self._ari_metrics.connections.inc()
+        self._up.set()
+
+    def _on_down(self) -> None:
+        self._ari_metrics.connected.set(0)
+
+    async def _push_provisioning(self) -> None:
+        await self._endpoints.push(self._provisioning.trunks(), self._provisioning.phones())
+
+    async def _watch_provisioning(self) -> None:
+        """`ari-voice apply` writes from another process: what it changed goes into Asterisk."""
+        pushed = self._provisioning.generation()
+        while True:
+            await asyncio.sleep(PROVISIONING_POLL)
+            generation = self._provisioning.generation()
+            if generation == pushed or not self._listener.connected:
+                continue
+            try:
+                await self._push_provisioning()
+            except AriError as error:
+                log.warning("provisioning not pushed yet", extra={"error": str(error)})
+                continue
+            pushed = generation
+            log.info("provisioning changed", extra={"generation": generation})
+
+    def _purge(self) -> None:
+        retention = self._settings.retention
+        self._calls.purge(time.time() - retention.calls_days * DAY)
+        self._outbox_rows.purge(time.time() - retention.calls_days * DAY)
+
+    def _store_failed(self, failed: StoreFailed) -> None:
+        self._fail(f"the database took no write: {failed}")
+
+    def _fail(self, reason: str) -> None:
+        if self.failure is None:
+            log.critical("giving up", extra={"reason": reason})
+            self.failure = reason
+        self._failed.set()
+
+    def _task(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """A task that lives as long as the adapter; if it ends by itself, so does the adapter."""
+        task = asyncio.create_task(work, name=name)
+
+        def ended(done: asyncio.Task[None]) -> None:
+            if not done.cancelled() and (error := done.exception()) is not None:
+                log.critical("task failed", extra={"task": name}, exc_info=error)
+                self._fail(f"{name}: {type(error).__name__}")
+
+        async def stop() -> None:
+            task.cancel()
+            await asyncio.wait([task])
+
+        task.add_done_callback(ended)
+        self._stack.push_async_callback(stop)
+
+
+def openapi_document(voice: Voice) -> dict[str, Any]:
+    """`/openapi.json`, of all contracts."""
+    return openapi.document(
+        title="ari-voice-adapter",
+        version=__version__,
+        apis=[
+            openapi.Api(
+                base=enablex_server.BASES[0],
+                tag="enablex",
+                routes=voice.routes(),
+                security=["enablex"],
+                webhooks={
+                    "enablex_call": enablex_words.CallEvent,
+                    "enablex_play": enablex_words.PlayEvent,
+                },
+            )
+        ],
+        schemes={"enablex": {"type": "http", "scheme": "basic", "description": "app id, app key"}},
+    )

@@ -1,0 +1,144 @@
+"""The engine's effects as ARI requests; a refusal comes back as a fact.
+
+An exception of the client crosses this boundary as one of two things: a fact (Asterisk answered:
+it cannot) or `AsteriskDown` (it did not answer: the row says what is to be done at its return).
+Success where a repetition makes it one: creating a channel that exists, dialling one that was
+dialled, ending what has ended.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from adapter.ari.client import AriClient
+from adapter.ari.errors import (
+    AllocationFailed,
+    AriError,
+    Conflict,
+    NotFound,
+    Unavailable,
+    Unreachable,
+)
+from adapter.ari.facts import PHONE, arrival_of, state_of
+from adapter.core import outputs
+from adapter.core.faults import AsteriskDown
+from adapter.core.ids import ChannelId, PlaybackId, call_of
+from adapter.core.inputs import ChannelDialled, ChannelGone, ChannelRefused, Input, PlaybackRefused
+from adapter.core.model import EndCause
+from adapter.core.outputs import Effect
+from adapter.core.resume import ChannelState, SeenChannel
+
+log = logging.getLogger(__name__)
+
+_CONTEXTS = {"inbound": "inbound", "phones": PHONE}  # asterisk-conf, extensions.conf
+
+
+class Commands:
+    """Carries effects out. Construct with the client; errors as in the module."""
+
+    def __init__(self, client: AriClient) -> None:
+        self._client = client
+
+    async def perform(self, effect: Effect) -> Input | None:
+        """Carry out one effect; the fact that follows from a refusal, or None.
+
+        Raises:
+            AsteriskDown: no answer.
+        """
+        try:
+            return await self._send(effect)
+        except (Unreachable, Unavailable) as error:
+            raise AsteriskDown(str(error)) from error
+        except AriError as error:
+            return _refusal(effect, error)
+
+    async def channel(self, channel: ChannelId) -> ChannelState | None:
+        """What a channel is doing now. Raises AsteriskDown."""
+        try:
+            seen = await self._client.get_channel(channel)
+        except AriError as error:
+            raise AsteriskDown(str(error)) from error
+        return state_of(seen) if seen else None
+
+    async def playing(self, playback: PlaybackId) -> bool:
+        """Whether a playback is queued or playing. Raises AsteriskDown."""
+        try:
+            return await self._client.get_playback(playback) is not None
+        except AriError as error:
+            raise AsteriskDown(str(error)) from error
+
+    async def channels(self) -> Iterable[SeenChannel]:
+        """The channels in our application's hands. Raises AsteriskDown."""
+        try:
+            seen = await self._client.list_channels()
+        except AriError as error:
+            raise AsteriskDown(str(error)) from error
+        return [
+            SeenChannel(
+                id=ChannelId(channel.id),
+                state=state_of(channel),
+                arrival=arrival_of(channel, from_phone=_CONTEXTS[context] == PHONE)
+                if call_of(channel.id) is None and channel.state == "Ring"
+                else None,
+            )
+            for channel in seen
+            if (context := channel.dialplan.context) in _CONTEXTS or call_of(channel.id)
+        ]
+
+    async def _send(self, effect: Effect) -> Input | None:
+        client = self._client
+        match effect:
+            case outputs.CreateChannel():
+                await client.create_channel(
+                    effect.endpoint, effect.channel, variables=_identity(effect)
+                )
+            case outputs.Dial(channel=channel, timeout=timeout):
+                await client.dial(channel, timeout)
+                return ChannelDialled(channel=channel)
+            case outputs.Ring(channel=channel):
+                await client.ring(channel)
+            case outputs.Answer(channel=channel):
+                await client.answer(channel)
+            case outputs.Hangup(channel=channel, reason=reason):
+                if not await client.hangup(channel, reason=reason):
+                    return ChannelGone(channel=channel)
+            case outputs.Play(channel=channel, playback=playback, media=media):
+                await client.play(channel, media.uris, playback)
+            case outputs.StopPlayback(playback=playback):
+                await client.stop_playback(playback)
+            case outputs.PrepareMedia():
+                raise TypeError("media are not Asterisk's")
+        return None
+
+
+def _identity(effect: outputs.CreateChannel) -> dict[str, str]:
+    """The caller id: with create and dial it is the connected line that goes on the wire."""
+    variables = {"CONNECTEDLINE(num,i)": effect.caller_number}
+    if effect.caller_name:
+        variables["CONNECTEDLINE(name,i)"] = effect.caller_name
+    return variables
+
+
+def _refusal(effect: Effect, error: AriError) -> Input | None:
+    """What a refusal means for the call. A channel that is gone tells so itself, by its event."""
+    log.warning("refused by Asterisk", extra={"effect": type(effect).__name__, "error": str(error)})
+    match effect:
+        case outputs.Play(playback=playback):
+            return PlaybackRefused(playback=playback, detail=str(error))
+        case outputs.CreateChannel() if isinstance(error, Conflict):
+            return None
+        case outputs.Dial(channel=channel) if isinstance(error, Conflict):
+            return ChannelDialled(channel=channel)
+        case outputs.CreateChannel(channel=channel) if isinstance(error, AllocationFailed):
+            return ChannelRefused(
+                channel=channel, cause=EndCause.CONGESTION, detail="no such endpoint or no contact"
+            )
+        case (
+            outputs.CreateChannel(channel=channel)
+            | outputs.Dial(channel=channel)
+            | outputs.Answer(channel=channel)
+        ) if not isinstance(error, NotFound):
+            return ChannelRefused(channel=channel, cause=EndCause.FAILED, detail=str(error))
+        case _:
+            return None

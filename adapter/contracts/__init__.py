@@ -1,0 +1,1 @@
+"""Front ends: each translates one vendor's contract to the engine; none holds call logic."""

@@ -1,0 +1,108 @@
+"""What all HTTP contracts share: routes as data, credentials, JSON bodies, replies that come first.
+
+A contract declares its routes as values (`Route`), from which both the server and `/openapi.json`
+are made. Not here: any contract's wording.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import msgspec
+from aiohttp import web
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+T = TypeVar("T")
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One route of a contract.
+
+    Attributes:
+        methods: HTTP methods that do the same thing.
+        path: relative to the contract's base, in aiohttp's notation.
+        handler: answers it.
+        summary: one line for the documentation.
+        request: model of the JSON body; None when it takes none.
+        replies: model of the body for each status; None for a body that is no JSON.
+        optional_body: the body may be empty.
+    """
+
+    methods: tuple[str, ...]
+    path: str
+    handler: Handler
+    summary: str
+    replies: Mapping[int, type | None]
+    request: type | None = None
+    optional_body: bool = False
+    tags: tuple[str, ...] = field(default=())
+
+
+class BadBody(Exception):
+    """The request's body is not what the contract asks for; the text says where and why."""
+
+
+def basic_credentials(request: web.Request) -> tuple[str, str] | None:
+    """User and password of HTTP Basic authentication (RFC 7617); None when there are none."""
+    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, colon, password = base64.b64decode(value, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return (user, password) if colon else None
+
+
+async def read_body(request: web.Request, decoder: msgspec.json.Decoder[T]) -> T:
+    """The JSON body as a validated model.
+
+    Clients send ``Content-Type: application/json`` with nothing behind it: that is `{}`.
+
+    Raises:
+        BadBody: no JSON, or not of the model's form.
+        web.HTTPRequestEntityTooLarge: more than the application's limit.
+    """
+    raw = await request.read() or b"{}"
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        raise BadBody(str(error)) from error
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise BadBody("the body is not valid JSON") from error
+
+
+def json_response(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> (
+    web.Response
+):
+    """A JSON reply from a model or plain data."""
+    return web.Response(
+        body=_encode(body), status=status, content_type="application/json", headers=headers
+    )
+
+
+async def send_first(request: web.Request, response: web.Response) -> web.Response:
+    """Write a reply out now, so that what is released afterwards comes behind it."""
+    await response.prepare(request)
+    await response.write_eof()
+    return response
+
+
+def add_routes(app: web.Application, routes: tuple[Route, ...]) -> None:
+    """Mount routes, each also with a trailing slash."""
+    for route in routes:
+        for method in route.methods:
+            for path in (route.path, route.path + "/"):
+                app.router.add_route(method, path, route.handler)
+
+
+def schema_name(model: Any) -> str:
+    """The name of a model in the OpenAPI document."""
+    return str(getattr(model, "__name__", model))

@@ -1,0 +1,409 @@
+"""The call machine: places, rings, answers, ends; runs the prompt machine; ends what runs.
+
+::
+
+    PlaceCall --> PLACING --ChannelReady--> DIALING --ChannelDialled--> TRYING
+                                               |                          | ChannelRinging
+                                               |                        RINGING
+                                               +-------ChannelUp----------+--> UP --+
+    OfferCall --> OFFERED --AcceptCall--> ANSWERING --ChannelUp---------------^     |
+                     (auto_answer: at once) ^                                       |
+    from every state: EndCall, a refusal or a deadline --> ENDING --ChannelGone--> ENDED
+                      ChannelGone alone -----------------------------------------> ENDED
+
+`step` is the only door. It is a pure function: the same row, input and time give the same result,
+which is what makes a call replayable from its journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from adapter.core import inputs as i
+from adapter.core import prompt as prompts
+from adapter.core.causes import ending_of
+from adapter.core.errors import CallNotUp, CallOver, CallUnknown, NotOffered
+from adapter.core.model import (
+    Call,
+    CallState,
+    Direction,
+    EndCause,
+    EndedBy,
+    Ending,
+)
+from adapter.core.outputs import (
+    Answer,
+    CallAnswered,
+    CallEnded,
+    CallOffered,
+    CallRang,
+    CreateChannel,
+    Dial,
+    Effect,
+    Hangup,
+    HangupReason,
+    Notice,
+    Ring,
+    Step,
+)
+
+PLACE_TIMEOUT = 10.0
+ANSWER_TIMEOUT = 10.0
+HANGUP_RETRY = 5.0
+DIAL_SLACK = 5.0  # Asterisk's own limit is later than ours, so that we know who gave up
+
+Handler = Callable[[Call, Any, float], Step | None]  # None: late
+
+
+def step(call: Call | None, given: i.Input, now: float) -> Step:
+    """Apply one input to a call.
+
+    Args:
+        call: its row; None for the input that makes it.
+        given: a command or a fact.
+        now: seconds since the epoch.
+
+    Returns:
+        The new row with what follows from it.
+
+    Raises:
+        CoreError: a command that cannot be; nothing has changed. A fact never raises.
+    """
+    if isinstance(given, i.PlaceCall):
+        return _place(given, now)
+    if isinstance(given, i.OfferCall):
+        return _offer(given, now)
+    if call is None:
+        raise CallUnknown
+    if isinstance(given, i.PromptInput):
+        made = _prompt(call, given, now)
+    else:
+        handler = TABLE[call.state].get(type(given))
+        made = handler(call, given, now) if handler else None
+    if made is None:
+        return Step(call=call, late=True)
+    return replace(made, call=replace(made.call, version=call.version + 1))
+
+
+def effects_in_force(call: Call) -> tuple[Effect, ...]:
+    """What the call's own state has ordered and can be ordered again without harm.
+
+    Dialling is not among it: Asterisk takes a second order for the same channel and dials twice.
+    """
+    match call.state:
+        case CallState.PLACING:
+            return (_create(call),)
+        case CallState.OFFERED:
+            return (Ring(channel=call.channel),)
+        case CallState.ANSWERING:
+            return (Answer(channel=call.channel),)
+        case CallState.ENDING:
+            return (Hangup(channel=call.channel, reason=_told(call)),)
+        case _:
+            return ()
+
+
+def _place(given: i.PlaceCall, now: float) -> Step:
+    call = Call(
+        id=given.id,
+        contract=given.contract,
+        owner=given.owner,
+        direction=Direction.OUTBOUND,
+        caller=given.caller,
+        callee=given.callee,
+        channel=given.channel,
+        context=given.context,
+        state=CallState.PLACING,
+        version=1,
+        created_at=now,
+        max_duration=given.max_duration,
+        deadline=now + PLACE_TIMEOUT,
+        dial=given.dial,
+        on_answer=given.on_answer,
+    )
+    return Step(call=call, effects=(_create(call),))
+
+
+def _offer(given: i.OfferCall, now: float) -> Step:
+    call = Call(
+        id=given.id,
+        contract=given.contract,
+        owner=given.owner,
+        direction=Direction.INBOUND,
+        caller=given.caller,
+        callee=given.callee,
+        channel=given.channel,
+        context=given.context,
+        state=CallState.ANSWERING if given.auto_answer else CallState.OFFERED,
+        version=1,
+        created_at=now,
+        max_duration=given.max_duration,
+        deadline=now + (ANSWER_TIMEOUT if given.auto_answer else given.accept_timeout),
+        auto_answer=given.auto_answer,
+        on_answer=given.on_answer,
+    )
+    return Step(call=call, effects=effects_in_force(call), notices=(CallOffered(),))
+
+
+def _create(call: Call) -> CreateChannel:
+    assert call.dial is not None  # noqa: S101 - an outbound call has one
+    return CreateChannel(
+        channel=call.channel,
+        endpoint=call.dial.endpoint,
+        caller_number=call.dial.caller_number,
+        caller_name=call.dial.caller_name,
+    )
+
+
+def _dial(call: Call) -> Dial:
+    assert call.dial is not None  # noqa: S101 - an outbound call has one
+    return Dial(channel=call.channel, timeout=call.dial.ring_timeout + DIAL_SLACK)
+
+
+def _told(call: Call) -> HangupReason:
+    """What the far end hears of the end that we make."""
+    cause = call.ending.cause if call.ending else EndCause.HANGUP
+    if cause is EndCause.NOT_ACCEPTED:
+        return HangupReason.NO_ANSWER
+    if cause is EndCause.FAILED and call.direction is Direction.INBOUND:
+        return HangupReason.FAILURE
+    return HangupReason.NORMAL
+
+
+def _prompt(call: Call, given: i.PromptInput, now: float) -> Step | None:
+    if call.state is not CallState.UP:
+        if not isinstance(given, i.StartPrompt | i.StopPrompt):
+            return None
+        raise CallOver if call.state in (CallState.ENDING, CallState.ENDED) else CallNotUp
+    turn = prompts.advance(call, given, now)
+    return _after(call, turn, now) if turn else None
+
+
+def _after(call: Call, turn: prompts.Turn, now: float) -> Step:
+    """The row after a turn of the prompt machine; the next waiting prompt starts when one ends."""
+    call = replace(call, prompt=turn.prompt)
+    notices: tuple[Notice, ...] = (turn.over,) if turn.over else ()
+    if turn.prompt is None and call.on_answer:
+        following = _next_prompt(call, now)
+        return replace(following, effects=turn.effects + following.effects, notices=notices)
+    return Step(call=call, effects=turn.effects, notices=notices)
+
+
+def _next_prompt(call: Call, now: float) -> Step:
+    order, *rest = call.on_answer
+    turn = prompts.start(call, order, None, now)
+    call = replace(call, on_answer=tuple(rest), prompt=turn.prompt)
+    return Step(call=call, effects=turn.effects)
+
+
+def _ready(call: Call, given: i.ChannelReady, now: float) -> Step | None:
+    if given.channel != call.channel or call.dial is None:
+        return None
+    call = replace(call, state=CallState.DIALING, deadline=now + call.dial.ring_timeout)
+    return Step(call=call, effects=(_dial(call),))
+
+
+def _dialled(call: Call, given: i.ChannelDialled, now: float) -> Step | None:
+    if given.channel != call.channel:
+        return None
+    return Step(call=replace(call, state=CallState.TRYING))
+
+
+def _ringing(call: Call, given: i.ChannelRinging, now: float) -> Step | None:
+    if given.channel != call.channel:
+        return None
+    return Step(call=replace(call, state=CallState.RINGING), notices=(CallRang(),))
+
+
+def _up(call: Call, given: i.ChannelUp, now: float) -> Step | None:
+    if given.channel != call.channel:
+        return None
+    call = replace(
+        call, state=CallState.UP, answered_at=now, deadline=now + call.max_duration
+    )
+    made = _next_prompt(call, now) if call.on_answer else Step(call=call)
+    return replace(made, notices=(CallAnswered(),))
+
+
+def _accept(call: Call, given: i.AcceptCall, now: float) -> Step:
+    call = replace(call, state=CallState.ANSWERING, deadline=now + ANSWER_TIMEOUT)
+    return Step(call=call, effects=(Answer(channel=call.channel),))
+
+
+def _accept_again(call: Call, given: i.AcceptCall, now: float) -> None:
+    if call.direction is Direction.OUTBOUND:
+        raise NotOffered
+
+
+def _accept_over(call: Call, given: i.AcceptCall, now: float) -> None:
+    raise CallOver
+
+
+def _end(call: Call, given: i.EndCall, now: float) -> Step:
+    if call.answered_at is not None:
+        cause = EndCause.HANGUP
+    elif call.direction is Direction.INBOUND:
+        cause = EndCause.REJECTED
+    else:
+        cause = EndCause.CANCELLED
+    return _ending(call, Ending(cause=cause, by=EndedBy.APPLICATION), now)
+
+
+def _ending(call: Call, ending: Ending, now: float) -> Step:
+    """Order the end. What runs on the call gets its outcome when the channel is gone."""
+    prompt = replace(call.prompt, deadline=None) if call.prompt else None
+    call = replace(
+        call,
+        state=CallState.ENDING,
+        ending=ending,
+        prompt=prompt,
+        on_answer=(),
+        deadline=now + HANGUP_RETRY,
+    )
+    return Step(call=call, effects=effects_in_force(call))
+
+
+def _deadline(call: Call, given: i.CallDeadline, now: float) -> Step | None:
+    if given.at != call.deadline:
+        return None
+    cause = {
+        CallState.PLACING: EndCause.FAILED,
+        CallState.DIALING: EndCause.NO_ANSWER,
+        CallState.TRYING: EndCause.NO_ANSWER,
+        CallState.RINGING: EndCause.NO_ANSWER,
+        CallState.OFFERED: EndCause.NOT_ACCEPTED,
+        CallState.ANSWERING: EndCause.FAILED,
+        CallState.UP: EndCause.MAX_DURATION,
+    }[call.state]
+    detail = f"deadline in {call.state}"
+    return _ending(call, Ending(cause=cause, by=EndedBy.SYSTEM, detail=detail), now)
+
+
+def _hang_up_again(call: Call, given: i.CallDeadline, now: float) -> Step | None:
+    if given.at != call.deadline:
+        return None
+    call = replace(call, deadline=now + HANGUP_RETRY)
+    return Step(call=call, effects=effects_in_force(call))
+
+
+def _refused(call: Call, given: i.ChannelRefused, now: float) -> Step | None:
+    if given.channel != call.channel:
+        return None
+    ending = Ending(cause=given.cause, by=EndedBy.SYSTEM, detail=given.detail)
+    return _ending(call, ending, now)
+
+
+def _gone(call: Call, given: i.ChannelGone, now: float) -> Step | None:
+    if given.channel != call.channel:
+        return None
+    seen = ending_of(call, given.q850, given.sip_code, given.lost)
+    ending = seen
+    if call.ending is not None:  # ours was first: the cause is ours, the codes are theirs
+        ending = replace(call.ending, q850=seen.q850, sip_code=given.sip_code)
+    notices: list[Notice] = []
+    if call.prompt is not None:
+        notices.append(prompts.cut(call.prompt))
+    notices.append(CallEnded(ending=ending))
+    call = replace(
+        call,
+        state=CallState.ENDED,
+        ending=ending,
+        ended_at=now,
+        deadline=None,
+        prompt=None,
+        on_answer=(),
+    )
+    return Step(call=call, notices=tuple(notices))
+
+
+_ALWAYS: Mapping[type, Handler] = {
+    i.EndCall: _end,
+    i.ChannelGone: _gone,
+    i.CallDeadline: _deadline,
+}
+TABLE: Mapping[CallState, Mapping[type, Handler]] = {
+    CallState.PLACING: {
+        **_ALWAYS,
+        i.ChannelReady: _ready,
+        i.ChannelRefused: _refused,
+        i.AcceptCall: _accept_again,
+    },
+    CallState.DIALING: {
+        **_ALWAYS,
+        i.ChannelDialled: _dialled,
+        i.ChannelRinging: _ringing,
+        i.ChannelUp: _up,
+        i.ChannelRefused: _refused,
+        i.AcceptCall: _accept_again,
+    },
+    CallState.TRYING: {
+        **_ALWAYS,
+        i.ChannelRinging: _ringing,
+        i.ChannelUp: _up,
+        i.ChannelRefused: _refused,
+        i.AcceptCall: _accept_again,
+    },
+    CallState.RINGING: {
+        **_ALWAYS,
+        i.ChannelUp: _up,
+        i.ChannelRefused: _refused,
+        i.AcceptCall: _accept_again,
+    },
+    CallState.OFFERED: {**_ALWAYS, i.AcceptCall: _accept},
+    CallState.ANSWERING: {
+        **_ALWAYS,
+        i.ChannelUp: _up,
+        i.ChannelRefused: _refused,
+        i.AcceptCall: _accept_again,
+    },
+    CallState.UP: {**_ALWAYS, i.AcceptCall: _accept_again},
+    CallState.ENDING: {
+        i.ChannelGone: _gone,
+        i.CallDeadline: _hang_up_again,
+        i.AcceptCall: _accept_over,
+    },
+    CallState.ENDED: {i.AcceptCall: _accept_over},
+}
+
+LATE = frozenset(
+    {
+        (CallState.PLACING, i.ChannelDialled),
+        (CallState.TRYING, i.ChannelDialled),
+        (CallState.RINGING, i.ChannelDialled),
+        (CallState.OFFERED, i.ChannelDialled),
+        (CallState.ANSWERING, i.ChannelDialled),
+        (CallState.UP, i.ChannelDialled),
+        (CallState.ENDING, i.ChannelDialled),
+        (CallState.ENDED, i.ChannelDialled),
+        (CallState.PLACING, i.ChannelRinging),
+        (CallState.PLACING, i.ChannelUp),
+        (CallState.DIALING, i.ChannelReady),
+        (CallState.TRYING, i.ChannelReady),
+        (CallState.RINGING, i.ChannelReady),
+        (CallState.RINGING, i.ChannelRinging),
+        (CallState.OFFERED, i.ChannelReady),
+        (CallState.OFFERED, i.ChannelRinging),
+        (CallState.OFFERED, i.ChannelUp),
+        (CallState.OFFERED, i.ChannelRefused),
+        (CallState.ANSWERING, i.ChannelReady),
+        (CallState.ANSWERING, i.ChannelRinging),
+        (CallState.UP, i.ChannelReady),
+        (CallState.UP, i.ChannelRinging),
+        (CallState.UP, i.ChannelUp),
+        (CallState.UP, i.ChannelRefused),
+        (CallState.ENDING, i.ChannelReady),
+        (CallState.ENDING, i.ChannelRinging),
+        (CallState.ENDING, i.ChannelUp),
+        (CallState.ENDING, i.ChannelRefused),
+        (CallState.ENDING, i.EndCall),
+        (CallState.ENDED, i.ChannelReady),
+        (CallState.ENDED, i.ChannelRinging),
+        (CallState.ENDED, i.ChannelUp),
+        (CallState.ENDED, i.ChannelGone),
+        (CallState.ENDED, i.ChannelRefused),
+        (CallState.ENDED, i.CallDeadline),
+        (CallState.ENDED, i.EndCall),
+    }
+)

@@ -1,0 +1,27 @@
+"""What can be wrong with the world around the core, as the parts tell it to the engine.
+
+::
+
+    Fault
+    ├── StoreFailed        the database did not take a transaction: nothing of it was written
+    ├── AsteriskDown       no answer; the command may or may not have been carried out
+    └── MediaUnavailable   a phrase can't be rendered or found; the text says why
+"""
+
+from __future__ import annotations
+
+
+class Fault(Exception):
+    """Something outside did not do what it was asked."""
+
+
+class StoreFailed(Fault):
+    """The database did not take a transaction: nothing of it was written."""
+
+
+class AsteriskDown(Fault):
+    """Asterisk does not answer; the command may or may not have been carried out."""
+
+
+class MediaUnavailable(Fault):
+    """A phrase can't be rendered or found; the text says why."""

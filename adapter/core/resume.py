@@ -1,0 +1,107 @@
+"""A live row against what Asterisk says now: the difference, as facts and effects.
+
+Used after a restart of the adapter and after each reconnect, always on the same path: events of the
+gap are lost, so what they would have told is found by looking. The facts go through the ordinary
+machines; the effects are those that the row has ordered and that may not have left us.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from adapter.core import inputs as i
+from adapter.core.call import effects_in_force
+from adapter.core.ids import ChannelId, playback_of
+from adapter.core.model import Call, CallState, EndCause, Prompt, PromptState
+from adapter.core.outputs import Effect, Play, PrepareMedia
+
+
+class ChannelState(StrEnum):
+    """What Asterisk says of a channel, as far as it matters here."""
+
+    DOWN = "down"  # created, not dialled or not ringing yet; or an inbound one not answered
+    RINGING = "ringing"
+    UP = "up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenChannel:
+    """A channel that Asterisk has; `arrival` when it is inbound and not answered yet."""
+
+    id: ChannelId
+    state: ChannelState
+    arrival: i.CallArrived | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What Asterisk says now.
+
+    Attributes:
+        channel: state of the call's channel; None when there is no such channel.
+        playing: the playback of the running prompt exists.
+    """
+
+    channel: ChannelState | None
+    playing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """Facts to apply in order, then effects to run."""
+
+    facts: tuple[i.Input, ...] = ()
+    effects: tuple[Effect, ...] = ()
+
+
+def resume(call: Call, seen: Seen) -> Recovery:
+    """What to do for one live call.
+
+    PLACING without a channel is safe to order again: a channel is dialled only after the row says
+    DIALING, and an id that is in use is refused by Asterisk. From DIALING on nothing is dialled again:
+    without a channel the call is over, and with one that still is silent and whose order we cannot
+    be sure of it is ended.
+    """
+    if seen.channel is None:
+        if call.state is CallState.PLACING:
+            return Recovery(effects=effects_in_force(call))
+        return Recovery(facts=(i.ChannelGone(channel=call.channel, lost=True),))
+    match call.state:
+        case CallState.PLACING:
+            return Recovery(facts=(i.ChannelReady(channel=call.channel),))
+        case CallState.DIALING if seen.channel is ChannelState.DOWN:
+            detail = "the order to dial may not have reached Asterisk"
+            refused = i.ChannelRefused(channel=call.channel, cause=EndCause.LOST, detail=detail)
+            return Recovery(facts=(refused,))
+        case CallState.DIALING | CallState.TRYING if seen.channel is ChannelState.RINGING:
+            return Recovery(facts=(i.ChannelRinging(channel=call.channel),))
+        case CallState.DIALING | CallState.TRYING | CallState.RINGING | CallState.ANSWERING if (
+            seen.channel is ChannelState.UP
+        ):
+            return Recovery(facts=(i.ChannelUp(channel=call.channel),))
+        case CallState.UP if call.prompt is not None:
+            return _prompt(call, call.prompt, seen.playing)
+        case _:
+            return Recovery(effects=effects_in_force(call))
+
+
+def _prompt(call: Call, prompt: Prompt, playing: bool) -> Recovery:
+    playback = playback_of(call.id, prompt.order.id)
+    match prompt.state:
+        case PromptState.RENDERING:
+            order = prompt.order
+            return Recovery(effects=(PrepareMedia(prompt=order.id, phrases=order.phrases),))
+        case PromptState.STARTING if playing:
+            return Recovery(facts=(i.PlaybackStarted(playback=playback),))
+        case PromptState.STARTING:
+            # It never left us, or ended in the gap: heard twice is better than never
+            assert prompt.media is not None  # noqa: S101 - set from STARTING on
+            play = Play(channel=call.channel, playback=playback, media=prompt.media)
+            return Recovery(effects=(play,))
+        case PromptState.PLAYING if not playing:
+            return Recovery(facts=(i.PlaybackFinished(playback=playback),))
+        case PromptState.COLLECTING:
+            return Recovery(facts=(i.Resumed(),))
+        case _:
+            return Recovery()

@@ -1,0 +1,96 @@
+"""After a start or a reconnect: live rows are compared with Asterisk, and its channels with us.
+
+Events are held meanwhile (`adapter.ari.listener`) and released afterwards, so that nothing that is
+found here can be overtaken. Commands of applications may come in at the same time: a row is judged
+only when it did not change, and nothing of it was on its way, while we looked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from adapter.core.faults import AsteriskDown
+from adapter.core.ids import CallId, call_of, playback_of
+from adapter.core.model import Call, PromptState
+from adapter.core.outputs import Hangup, HangupReason, PrepareMedia
+from adapter.core.resume import Seen, resume
+from adapter.engine.engine import Engine
+from adapter.engine.ports import Asterisk
+from adapter.engine.routing import Routing
+
+log = logging.getLogger(__name__)
+
+_POLL = 0.02
+_AT_ONCE = 8  # questions in flight: Asterisk's HTTP server has a short backlog
+
+
+async def reconcile(engine: Engine, asterisk: Asterisk, routing: Routing) -> None:
+    """Bring all live calls up to date, take in arrivals that we missed, hang up what is nobody's.
+
+    Raises:
+        AsteriskDown: it went away again; the next reconnect begins anew.
+    """
+    limit = asyncio.Semaphore(_AT_ONCE)
+    gone: BaseException | None = None
+
+    async def one(call: CallId) -> None:
+        async with limit:
+            await _one(engine, asterisk, call)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for call in list(engine.live):
+                group.create_task(one(call))
+    except* AsteriskDown as down:
+        gone = down
+    if gone is not None:
+        raise AsteriskDown("went away while calls were compared with it") from gone
+    await _strangers(engine, asterisk, routing)
+
+
+async def _one(engine: Engine, asterisk: Asterisk, call: CallId) -> None:
+    while (row := engine.live.get(call)) is not None:
+        if not engine.effects.idle(call):
+            await asyncio.sleep(_POLL)
+            continue
+        seen = await _look(asterisk, row)
+        if engine.live.get(call) is row and engine.effects.idle(call):
+            _recover(engine, row, seen)
+            return
+
+
+async def _look(asterisk: Asterisk, row: Call) -> Seen:
+    channel = await asterisk.channel(row.channel)
+    playing = False
+    if row.prompt and row.prompt.state in (PromptState.STARTING, PromptState.PLAYING):
+        playing = await asterisk.playing(playback_of(row.id, row.prompt.order.id))
+    return Seen(channel=channel, playing=playing)
+
+
+def _recover(engine: Engine, row: Call, seen: Seen) -> None:
+    recovery = resume(row, seen)
+    if recovery.facts or recovery.effects:
+        log.info("call resumed", extra={"call": row.id, "state": row.state, "seen": repr(seen)})
+    for fact in recovery.facts:
+        engine.tell(row.id, fact)
+    if engine.effects.preparing(row.id):  # no second rendering; a hang-up goes out all the same
+        again = tuple(e for e in recovery.effects if not isinstance(e, PrepareMedia))
+        engine.effects.run(row.id, again)
+    else:
+        engine.effects.run(row.id, recovery.effects)
+    if (now := engine.live.get(row.id)) is not None:
+        engine.timers.arm(now)
+
+
+async def _strangers(engine: Engine, asterisk: Asterisk, routing: Routing) -> None:
+    for seen in await asterisk.channels():
+        if engine.call_on(seen.id) is not None:
+            continue
+        if seen.arrival is not None:
+            routing.take(seen.arrival)
+        else:
+            log.warning("channel of no call is hung up", extra={"channel": seen.id})
+            owner = call_of(seen.id) or CallId(seen.id)
+            hangup = Hangup(channel=seen.id, reason=HangupReason.NORMAL)
+            engine.effects.run(owner, (hangup,))

@@ -1,0 +1,63 @@
+"""Deadlines of rows become inputs when they pass. One timer a call, for the nearest of its two.
+
+Not here: what a deadline means. That it was replaced meanwhile is seen by the machine, which
+compares the time in the input with the one in its row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from adapter.core.ids import CallId
+from adapter.core.inputs import CallDeadline, Input, PromptDeadline
+from adapter.core.model import Call
+
+
+class Timers:
+    """Arms the event loop for the rows' deadlines.
+
+    Args:
+        now: seconds since the epoch, the same clock that made the deadlines.
+        tell: called with each deadline that has passed.
+    """
+
+    def __init__(
+        self, now: Callable[[], float], tell: Callable[[CallId, Input], None]
+    ) -> None:
+        self._now = now
+        self._tell = tell
+        self._armed: dict[CallId, tuple[Call, float, asyncio.TimerHandle]] = {}
+
+    def arm(self, call: Call) -> None:
+        """Follow the row: replace, set or drop its timer."""
+        nearest = min(self._deadlines(call), default=None)
+        armed = self._armed.get(call.id)
+        if armed is not None:
+            _, at, handle = armed
+            if at == nearest:
+                self._armed[call.id] = (call, at, handle)
+                return
+            handle.cancel()
+            del self._armed[call.id]
+        if nearest is not None:
+            delay = max(0.0, nearest - self._now())
+            handle = asyncio.get_running_loop().call_later(delay, self._pass, call.id)
+            self._armed[call.id] = (call, nearest, handle)
+
+    def clear(self) -> None:
+        """Drop all timers: nothing passes any more."""
+        for _, _, handle in self._armed.values():
+            handle.cancel()
+        self._armed.clear()
+
+    def _deadlines(self, call: Call) -> list[float]:
+        prompt = call.prompt.deadline if call.prompt else None
+        return [at for at in (call.deadline, prompt) if at is not None]
+
+    def _pass(self, armed: CallId) -> None:
+        call, at, _ = self._armed.pop(armed)
+        if call.prompt and call.prompt.deadline == at:
+            self._tell(call.id, PromptDeadline(at=at))
+        if call.deadline == at:
+            self._tell(call.id, CallDeadline(at=at))

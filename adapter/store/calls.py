@@ -1,0 +1,178 @@
+"""Rows of calls and their journal: one transaction for each input.
+
+The row is the truth. The journal is for reading (`ari-voice why`) and for replay: it keeps each
+input whole, and of what followed only the names, because the machine makes the rest again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from adapter.core import inputs
+from adapter.core.faults import StoreFailed
+from adapter.core.ids import CallId
+from adapter.core.inputs import Input
+from adapter.core.message import Message, Queued
+from adapter.core.model import Call
+from adapter.core.outputs import Step
+from adapter.core.replay import state_of
+
+_BEGIN = "BEGIN IMMEDIATE"
+_UPSERT = """
+INSERT INTO call (id, contract, owner, live, version, created_at, ended_at, body)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET live = excluded.live, version = excluded.version,
+    ended_at = excluded.ended_at, body = excluded.body
+WHERE call.version = excluded.version - 1
+"""
+_JOURNAL = "INSERT INTO journal (call, version, at, body) VALUES (?, ?, ?, ?)"
+_LOAD = "SELECT body FROM call WHERE id = ?"
+_LIVE = "SELECT body FROM call WHERE live = 1 ORDER BY created_at"
+_LINES = "SELECT version, at, body FROM journal WHERE call = ? ORDER BY version"
+_RECENT = "SELECT body FROM call ORDER BY created_at DESC LIMIT ?"
+_PURGE_JOURNAL = "DELETE FROM journal WHERE call IN (SELECT id FROM call WHERE ended_at < ?)"
+_PURGE = "DELETE FROM call WHERE ended_at < ?"
+
+_encode = msgspec.json.Encoder().encode
+_decode_call = msgspec.json.Decoder(Call).decode
+
+
+class VersionConflict(sqlite3.DatabaseError):
+    """The row was changed by somebody else: two adapters work on one database."""
+
+
+class _Body(msgspec.Struct, frozen=True, rename={"kind": "k", "given": "i", "state": "s"}):
+    kind: str
+    given: Any
+    state: str
+    effects: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+_decode_body = msgspec.json.Decoder(_Body).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the journal.
+
+    Attributes:
+        version: the version of the call that this input made.
+        at: seconds since the epoch.
+        given: the input.
+        state: of the call, and of its prompt behind a slash, afterwards.
+        effects: names of the effects that followed.
+        notices: names of the notices that followed.
+    """
+
+    version: int
+    at: float
+    given: Input
+    state: str
+    effects: tuple[str, ...]
+    notices: tuple[str, ...]
+
+
+class CallStore:
+    """Calls in SQLite.
+
+    Args:
+        connection: in autocommit; owned by the event loop.
+        insert_messages: writes webhooks within the transaction that is open.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        insert_messages: Callable[[Sequence[Message], float], list[Queued]],
+    ) -> None:
+        self._connection = connection
+        self._insert_messages = insert_messages
+
+    def save(
+        self, step: Step, given: Input, now: float, messages: Sequence[Message]
+    ) -> Sequence[Queued]:
+        """Write the row, a journal line and the webhooks, all or nothing.
+
+        Returns:
+            The webhooks with their rows.
+
+        Raises:
+            StoreFailed: nothing was written.
+        """
+        execute = self._connection.execute
+        call = step.call
+        body = _Body(
+            kind=type(given).__name__,
+            given=given,
+            state=state_of(call),
+            effects=tuple(type(effect).__name__ for effect in step.effects),
+            notices=tuple(type(notice).__name__ for notice in step.notices),
+        )
+        row = (
+            call.id,
+            call.contract,
+            call.owner,
+            int(call.live),
+            call.version,
+            call.created_at,
+            call.ended_at,
+            _encode(call).decode(),
+        )
+        try:
+            execute(_BEGIN)
+            if execute(_UPSERT, row).rowcount != 1:
+                raise VersionConflict(f"call {call.id} is not at version {call.version - 1}")
+            execute(_JOURNAL, (call.id, call.version, now, _encode(body).decode()))
+            queued = self._insert_messages(messages, now) if messages else ()
+            execute("COMMIT")
+        except sqlite3.Error as error:
+            with suppress(sqlite3.Error):  # no transaction any more, or the file is closed
+                execute("ROLLBACK")
+            raise StoreFailed(f"{call.id} version {call.version}: {error}") from error
+        return queued
+
+    def load(self, call: CallId) -> Call | None:
+        """The row of a call; None when there is none."""
+        row = self._connection.execute(_LOAD, (call,)).fetchone()
+        return _decode_call(row[0]) if row else None
+
+    def live(self) -> list[Call]:
+        """The rows of all calls that have not ended, oldest first."""
+        return [_decode_call(body) for (body,) in self._connection.execute(_LIVE)]
+
+    def recent(self, limit: int) -> list[Call]:
+        """The latest calls, newest first."""
+        return [_decode_call(body) for (body,) in self._connection.execute(_RECENT, (limit,))]
+
+    def journal(self, call: CallId) -> list[Line]:
+        """Everything that one call was told, in order."""
+        return [
+            _line(version, at, body)
+            for version, at, body in self._connection.execute(_LINES, (call,))
+        ]
+
+    def purge(self, ended_before: float) -> int:
+        """Forget calls that ended before this time (seconds since the epoch). Returns how many."""
+        execute = self._connection.execute
+        execute(_BEGIN)
+        try:
+            execute(_PURGE_JOURNAL, (ended_before,))
+            count = execute(_PURGE, (ended_before,)).rowcount
+            execute("COMMIT")
+        except BaseException:
+            execute("ROLLBACK")
+            raise
+        return count
+
+
+def _line(version: int, at: float, text: str) -> Line:
+    body = _decode_body(text)
+    given = msgspec.convert(body.given, getattr(inputs, body.kind))
+    return Line(version, at, given, body.state, body.effects, body.notices)

@@ -1,0 +1,139 @@
+"""The schema of the database, as migrations that run at start (sqlite-utils).
+
+A migration that has landed is never edited: add the next one. The tables:
+
+* ``call``, ``journal``: the engine's rows and their history (`adapter.store.calls`).
+* ``outbox``, ``delivery``, ``webhook_endpoint``: webhooks to send (`adapter.store.outbox`).
+* ``app``, ``trunk``, ``number``, ``prompt``, ``phone``, ``meta``: what `ari-voice apply` declares
+  (`adapter.store.provisioning`).
+
+Times are seconds since the epoch (REAL), flags are 0 or 1, lists and objects are JSON text.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("ari-voice-adapter")
+
+_FOUNDATION = """
+CREATE TABLE call (
+    id TEXT PRIMARY KEY,            -- public id, a UUID with the cell in its last group
+    contract TEXT NOT NULL,         -- front end that words its notices
+    owner TEXT NOT NULL,            -- tenant of that front end (EnableX: app id)
+    live INTEGER NOT NULL,          -- 1 until the terminal event
+    version INTEGER NOT NULL,       -- number of inputs applied
+    created_at REAL NOT NULL,
+    ended_at REAL,
+    body TEXT NOT NULL              -- the Call of adapter.core.model, as JSON
+) WITHOUT ROWID;
+CREATE INDEX call_live ON call (live) WHERE live = 1;
+CREATE INDEX call_ended ON call (ended_at) WHERE ended_at IS NOT NULL;
+
+CREATE TABLE journal (
+    call TEXT NOT NULL,
+    version INTEGER NOT NULL,       -- the version of the call that this input made
+    at REAL NOT NULL,
+    body TEXT NOT NULL,             -- input, state before and after, effects, notices
+    PRIMARY KEY (call, version)
+) WITHOUT ROWID;
+
+CREATE TABLE outbox (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,        -- webhook-id, the same over all retries
+    lane TEXT NOT NULL,             -- deliveries of one lane keep their order; the call id
+    contract TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    event TEXT NOT NULL,            -- name of the event, for people and metrics
+    url TEXT NOT NULL,
+    body TEXT NOT NULL,             -- JSON as worded by the contract, before signing and encryption
+    created_at REAL NOT NULL,
+    state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'dead')),
+    attempts INTEGER NOT NULL DEFAULT 0,
+    next_at REAL NOT NULL,          -- not before
+    done_at REAL
+);
+CREATE INDEX outbox_pending ON outbox (lane, seq) WHERE state = 'pending';
+CREATE INDEX outbox_dead ON outbox (seq) WHERE state = 'dead';
+CREATE INDEX outbox_lane ON outbox (lane, seq);
+CREATE INDEX outbox_done ON outbox (done_at) WHERE done_at IS NOT NULL;
+
+CREATE TABLE delivery (             -- each attempt, for `ari-voice why` and the dead letters
+    seq INTEGER NOT NULL REFERENCES outbox (seq) ON DELETE CASCADE,
+    attempt INTEGER NOT NULL,
+    at REAL NOT NULL,
+    duration REAL NOT NULL,         -- seconds
+    status INTEGER,                 -- HTTP status, NULL when there was no answer
+    error TEXT,
+    PRIMARY KEY (seq, attempt)
+) WITHOUT ROWID;
+
+CREATE TABLE webhook_endpoint (     -- only the ones that answered 410 Gone
+    owner TEXT NOT NULL,
+    url TEXT NOT NULL,
+    disabled_at REAL NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (owner, url)
+) WITHOUT ROWID;
+
+CREATE TABLE app (
+    id TEXT PRIMARY KEY,
+    key_hash TEXT NOT NULL,
+    event_url TEXT,
+    webhook_encryption TEXT,        -- NULL, or aes-128-cbc | aes-192-cbc | aes-256-cbc
+    webhook_encryption_format TEXT NOT NULL DEFAULT 'base64',
+    webhook_secret TEXT NOT NULL,   -- Standard Webhooks: whsec_ + base64
+    allowed_destinations TEXT NOT NULL DEFAULT '[]',
+    max_concurrent_calls INTEGER,
+    calls_per_second REAL
+) WITHOUT ROWID;
+
+CREATE TABLE trunk (
+    name TEXT PRIMARY KEY,
+    uri TEXT NOT NULL,
+    username TEXT,
+    password TEXT,
+    register INTEGER NOT NULL DEFAULT 0,
+    match TEXT NOT NULL DEFAULT '[]',
+    caller_id_header TEXT NOT NULL DEFAULT 'from'
+) WITHOUT ROWID;
+
+CREATE TABLE number (
+    number TEXT PRIMARY KEY,        -- digits without a leading +
+    app TEXT NOT NULL REFERENCES app (id),
+    event_url TEXT,
+    trunk TEXT REFERENCES trunk (name),
+    inbound INTEGER NOT NULL DEFAULT 1,
+    outbound INTEGER NOT NULL DEFAULT 1,
+    greeting TEXT,
+    outbound_greeting TEXT,
+    accept_timeout REAL NOT NULL DEFAULT 30
+) WITHOUT ROWID;
+CREATE INDEX number_app ON number (app);
+
+CREATE TABLE prompt (
+    app TEXT NOT NULL REFERENCES app (id),
+    name TEXT NOT NULL,
+    path TEXT NOT NULL,             -- below media.folder
+    sha256 TEXT NOT NULL,
+    PRIMARY KEY (app, name)
+) WITHOUT ROWID;
+
+CREATE TABLE phone (
+    extension TEXT PRIMARY KEY,
+    password TEXT NOT NULL,
+    name TEXT,
+    recording INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+INSERT INTO meta VALUES ('provisioning_generation', '0');
+"""
+
+
+@migrations(name="0001_foundation")
+def foundation(db: Database) -> None:
+    """Calls, journal, outbox and provisioning."""
+    for statement in _FOUNDATION.split(";\n"):
+        if statement.strip():
+            db.execute(statement)

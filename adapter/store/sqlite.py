@@ -1,0 +1,79 @@
+"""One SQLite file: how it is opened, migrated, and written without waiting for the disk.
+
+The event loop owns one connection and writes through it; every transaction is short. The file is in
+WAL mode, where a commit is one append. Not here: the queries, which stand beside what they serve.
+
+Durability: with ``synchronous=NORMAL`` a commit survives the death of the process at any moment
+(the operating system has it) but the last moments before a power cut may be missing, never torn;
+``FULL`` waits for the disk at each commit. It is a setting, `database.synchronous`
+(adapter/decisions/0003-durability.md; SQLite documentation, PRAGMA synchronous).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Literal
+
+from sqlite_utils import Database
+
+from adapter.store.schema import migrations
+
+Synchronous = Literal["normal", "full"]
+
+
+class SchemaTooNew(Exception):
+    """The file was written by a later version of the adapter; a downgrade is refused."""
+
+
+def connect(path: Path | str, synchronous: Synchronous = "normal") -> sqlite3.Connection:
+    """Open the database file, in autocommit: transactions are begun by name.
+
+    Args:
+        path: the file; its folder must exist. Created with mode 0600 (it holds secrets).
+        synchronous: ``normal`` or ``full``, see the module.
+
+    Raises:
+        sqlite3.Error: the file cannot be opened, or is no database.
+    """
+    file = Path(path)
+    if not file.exists():
+        file.touch(mode=0o600)
+    connection = sqlite3.connect(file, isolation_level=None, cached_statements=256, timeout=5.0)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA synchronous = {synchronous.upper()}")
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def migrate(connection: sqlite3.Connection) -> list[str]:
+    """Bring the schema up to this version, each step in its own transaction.
+
+    Returns:
+        The names of the migrations that were applied now.
+
+    Raises:
+        SchemaTooNew: the file knows migrations that this version does not.
+    """
+    database = Database(connection, execute_plugins=False)
+    known = {migration.name for migration in migrations.pending(database)}
+    applied = {migration.name for migration in migrations.applied(database)}
+    names = {migration.name for migration in migrations._migrations}
+    if unknown := sorted(applied - names):
+        raise SchemaTooNew(
+            f"the database was written by a later version (it has {', '.join(unknown)}); "
+            "run that version, or restore the backup from before the upgrade"
+        )
+    migrations.apply(database)
+    return sorted(known)
+
+
+def open_database(path: Path | str, synchronous: Synchronous = "normal") -> sqlite3.Connection:
+    """`connect` and `migrate`."""
+    connection = connect(path, synchronous)
+    try:
+        migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -1,0 +1,1 @@
+"""Small applications that use the API, and the demonstration that runs them."""

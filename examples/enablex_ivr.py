@@ -1,0 +1,95 @@
+"""A telephone menu on the EnableX Voice API: answers, asks for a key, speaks, hangs up.
+
+The whole application is one webhook. It is stateless: what to do next follows from the event and
+from the `prompt_ref` that comes back with it. Run it with `python -m examples.enablex_ivr`; the
+server's address and the app's credentials come from the environment (see `main`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from typing import Any
+
+from aiohttp import BasicAuth, ClientSession, web
+from standardwebhooks import Webhook
+
+MENU = "Welcome to the demonstration. Press one for the time of day, or two to say good bye."
+ANSWERS = {
+    "1": "It is time to build something with this.",
+    "2": "Good bye, and thank you for calling.",
+}
+
+
+class Ivr:
+    """The application.
+
+    Args:
+        api: an HTTP session on the server's base URL, with the app's credentials.
+        secret: the app's webhook secret; webhooks that are not signed with it are refused.
+    """
+
+    def __init__(self, api: ClientSession, secret: str) -> None:
+        self._api = api
+        self._signature = Webhook(secret)
+
+    async def webhook(self, request: web.Request) -> web.Response:
+        """One event. The answer comes first; what follows from it is a request of our own."""
+        event: dict[str, Any] = self._signature.verify(await request.text(), dict(request.headers))
+        asyncio.get_running_loop().create_task(self.react(event))
+        return web.Response(status=204)
+
+    async def react(self, event: dict[str, Any]) -> None:
+        """What comes next in the dialogue."""
+        call = f"/voice/v1/call/{event['voice_id']}"
+        match event.get("state") or event.get("playstate"):
+            case "incomingcall":
+                await self._api.put(f"{call}/accept")
+            case "connected" | "menutimeout":
+                await self._say(call, MENU, prompt_ref="menu", dtmf=True, max_digits=1)
+            case "digitcollected":
+                answer = ANSWERS.get(event["digit"], "There is no such choice.")
+                await self._say(call, answer, prompt_ref="answer")
+            case "playfinished" if event.get("prompt_ref") == "answer":
+                await self._api.delete(call)
+
+    async def _say(self, call: str, text: str, **more: Any) -> None:
+        body = {"text": text, "language": "en-US", "voice": "female", **more}
+        await self._api.put(f"{call}/play", json=body)
+
+
+def application(base_url: str, app_id: str, app_key: str, secret: str) -> web.Application:
+    """The web application; its webhook is `POST /events`."""
+    app = web.Application()
+
+    async def ivr(app: web.Application) -> AsyncIterator[None]:
+        async with ClientSession(base_url, auth=BasicAuth(app_id, app_key)) as api:
+            app[IVR] = Ivr(api, secret)
+            yield
+
+    async def webhook(request: web.Request) -> web.Response:
+        return await request.app[IVR].webhook(request)
+
+    app.cleanup_ctx.append(ivr)
+    app.router.add_post("/events", webhook)
+    return app
+
+
+IVR = web.AppKey("ivr", Ivr)
+
+
+def main() -> None:
+    """Serve on port 8300, for the server and app that the environment names."""
+    env = os.environ
+    app = application(
+        env.get("API_URL", "http://127.0.0.1:8200"),
+        env["APP_ID"],
+        env["APP_KEY"],
+        env["WEBHOOK_SECRET"],
+    )
+    web.run_app(app, host="127.0.0.1", port=int(env.get("PORT", "8300")))
+
+
+if __name__ == "__main__":
+    main()

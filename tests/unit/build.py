@@ -1,0 +1,263 @@
+"""Calls, prompts and inputs for the unit tests: values only, built through `step` itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from adapter.core import inputs as i
+from adapter.core.call import step
+from adapter.core.ids import CallId, ChannelId, PromptId, channel_of, playback_of, public_id
+from adapter.core.model import (
+    Call,
+    CallState,
+    Collect,
+    DialOrder,
+    Direction,
+    EndCause,
+    Media,
+    Phrase,
+    Prompt,
+    PromptOrder,
+    PromptState,
+)
+from adapter.core.outputs import Step
+
+CELL = "00c1"
+NOW = 1_000.0
+MEDIA = Media(uris=("sound:/media/hello",), seconds=3.0)
+INBOUND_CHANNEL = ChannelId("asterisk-1.7")
+OTHER_CHANNEL = ChannelId("asterisk-1.8")
+COLLECT = Collect(first_timeout=10.0, between_timeout=2.0, max_digits=4, finish_on="#")
+
+
+def call_id(number: int) -> CallId:
+    """The id of the n-th call of a test."""
+    return CallId(public_id(CELL, number.to_bytes(16, "big")))
+
+
+def prompt_id(number: int) -> PromptId:
+    """The id of the n-th prompt of a test."""
+    return PromptId(public_id(CELL, (1_000_000 + number).to_bytes(16, "big")))
+
+
+CALL = call_id(1)
+OUTBOUND_CHANNEL = channel_of(CALL, 1)
+
+
+def order(
+    number: int = 1,
+    *,
+    collect: Collect | None = None,
+    interrupt: bool = True,
+    text: str = "hello",
+) -> PromptOrder:
+    """A prompt of one phrase."""
+    return PromptOrder(
+        id=prompt_id(number),
+        phrases=(Phrase(text=text, language="en-US", voice="female"),),
+        collect=collect,
+        interrupt=interrupt,
+        context={"n": number},
+    )
+
+
+def place(number: int = 1, **changes: Any) -> i.PlaceCall:
+    """The command that opens the n-th call, outbound."""
+    given = i.PlaceCall(
+        id=call_id(number),
+        contract="plain",
+        owner="tenant",
+        caller="+4911",
+        callee="+4922",
+        channel=channel_of(call_id(number), 1),
+        dial=DialOrder(endpoint="PJSIP/4922@trunk", caller_number="+4911", ring_timeout=60.0),
+        max_duration=3600.0,
+        context={"ref": "r-1"},
+    )
+    return replace(given, **changes)
+
+
+def offer(number: int = 1, **changes: Any) -> i.OfferCall:
+    """The command that opens the n-th call, inbound."""
+    given = i.OfferCall(
+        id=call_id(number),
+        contract="plain",
+        owner="tenant",
+        caller="+4922",
+        callee="+4911",
+        channel=INBOUND_CHANNEL,
+        max_duration=3600.0,
+        accept_timeout=30.0,
+        context={"ref": "r-1"},
+    )
+    return replace(given, **changes)
+
+
+def run(call: Call | None, *given: i.Input, now: float = NOW) -> Step:
+    """Apply inputs one after the other, all at `now`; the step of the last one."""
+    made: Step | None = None
+    for one in given:
+        made = step(call, one, now)
+        call = made.call
+    assert made is not None
+    return made
+
+
+def ready(call: Call) -> i.ChannelReady:
+    return i.ChannelReady(channel=call.channel)
+
+
+def ringing(call: Call) -> i.ChannelRinging:
+    return i.ChannelRinging(channel=call.channel)
+
+
+def up(call: Call) -> i.ChannelUp:
+    return i.ChannelUp(channel=call.channel)
+
+
+def gone(
+    call: Call, q850: int | None = None, sip_code: int | None = None, *, lost: bool = False
+) -> i.ChannelGone:
+    return i.ChannelGone(channel=call.channel, q850=q850, sip_code=sip_code, lost=lost)
+
+
+def key(call: Call, digit: str) -> i.DigitPressed:
+    return i.DigitPressed(channel=call.channel, digit=digit)
+
+
+def media_ready(call: Call) -> i.MediaReady:
+    return i.MediaReady(prompt=running(call).order.id, media=MEDIA)
+
+
+def started(call: Call) -> i.PlaybackStarted:
+    return i.PlaybackStarted(playback=playback_of(call.id, running(call).order.id))
+
+
+def finished(call: Call, *, failed: bool = False) -> i.PlaybackFinished:
+    return i.PlaybackFinished(playback=playback_of(call.id, running(call).order.id), failed=failed)
+
+
+def call_deadline(call: Call) -> i.CallDeadline:
+    assert call.deadline is not None
+    return i.CallDeadline(at=call.deadline)
+
+
+def prompt_deadline(call: Call) -> i.PromptDeadline:
+    deadline = running(call).deadline
+    assert deadline is not None
+    return i.PromptDeadline(at=deadline)
+
+
+def running(call: Call) -> Prompt:
+    """The prompt that runs on the call."""
+    assert call.prompt is not None
+    return call.prompt
+
+
+def outbound(state: CallState, **changes: Any) -> Call:
+    """An outbound call in a state, come there by the way of the drawing."""
+    call = run(None, place(**changes)).call
+    match state:
+        case CallState.PLACING:
+            return call
+        case CallState.DIALING:
+            return run(call, ready(call)).call
+        case CallState.RINGING:
+            return run(call, ready(call), ringing(call)).call
+        case CallState.UP:
+            return run(call, ready(call), ringing(call), up(call)).call
+        case CallState.ENDING:
+            return run(call, ready(call), i.EndCall()).call
+        case CallState.ENDED:
+            return run(call, ready(call), gone(call, 17, 486)).call
+    raise AssertionError(f"an outbound call is never {state}")
+
+
+def inbound(state: CallState, **changes: Any) -> Call:
+    """An inbound call in a state, come there by the way of the drawing."""
+    call = run(None, offer(**changes)).call
+    match state:
+        case CallState.OFFERED:
+            return call
+        case CallState.ANSWERING:
+            return run(call, i.AcceptCall()).call
+        case CallState.UP:
+            return run(call, i.AcceptCall(), up(call)).call
+        case CallState.ENDING:
+            return run(call, i.AcceptCall(), up(call), i.EndCall()).call
+        case CallState.ENDED:
+            return run(call, gone(call, 127, 487)).call
+    raise AssertionError(f"an inbound call is never {state}")
+
+
+OUTBOUND_STATES = (
+    CallState.PLACING,
+    CallState.DIALING,
+    CallState.RINGING,
+    CallState.UP,
+    CallState.ENDING,
+    CallState.ENDED,
+)
+INBOUND_STATES = (
+    CallState.OFFERED,
+    CallState.ANSWERING,
+    CallState.UP,
+    CallState.ENDING,
+    CallState.ENDED,
+)
+
+
+def every_call() -> list[Call]:
+    """One call in each state that each direction has."""
+    calls = [outbound(state) for state in OUTBOUND_STATES]
+    return calls + [inbound(state) for state in INBOUND_STATES]
+
+
+def prompting(
+    state: PromptState,
+    wanted: PromptOrder | None = None,
+    direction: Direction = Direction.INBOUND,
+) -> Call:
+    """A call that is up, with a prompt in a state (COLLECTING: after its playback's end)."""
+    make = inbound if direction is Direction.INBOUND else outbound
+    wanted = wanted or order(collect=COLLECT)
+    call = run(make(CallState.UP), i.StartPrompt(order=wanted)).call
+    if state is PromptState.RENDERING:
+        return call
+    call = run(call, media_ready(call)).call
+    if state is PromptState.STARTING:
+        return call
+    call = run(call, started(call)).call
+    if state is PromptState.PLAYING:
+        return call
+    call = run(call, finished(call)).call
+    assert running(call).state is PromptState.COLLECTING
+    return call
+
+
+def inputs_of(call: Call) -> list[i.Input]:
+    """One input of each type but the openings, each meant for this very call and its prompt."""
+    prompt = call.prompt.order.id if call.prompt else prompt_id(1)
+    playback = playback_of(call.id, prompt)
+    at = call.prompt.deadline if call.prompt and call.prompt.deadline else 0.0
+    return [
+        i.AcceptCall(),
+        i.EndCall(),
+        i.StartPrompt(order=order(9, collect=COLLECT)),
+        i.StopPrompt(),
+        ready(call),
+        ringing(call),
+        up(call),
+        gone(call),
+        i.ChannelRefused(channel=call.channel, cause=EndCause.FAILED, detail="no"),
+        i.CallDeadline(at=call.deadline or 0.0),
+        i.MediaReady(prompt=prompt, media=MEDIA),
+        i.MediaFailed(prompt=prompt, reason="no voice"),
+        i.PlaybackStarted(playback=playback),
+        i.PlaybackFinished(playback=playback),
+        i.PlaybackRefused(playback=playback, detail="no"),
+        key(call, "1"),
+        i.PromptDeadline(at=at),
+        i.Resumed(),
+    ]

@@ -1,0 +1,183 @@
+"""A live row against what Asterisk says: each state with each answer, and nothing dialled twice."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapter.core import inputs as i
+from adapter.core.call import effects_in_force, step
+from adapter.core.ids import playback_of
+from adapter.core.model import Call, CallState, EndCause, PromptState
+from adapter.core.outputs import (
+    Answer,
+    CallEnded,
+    CreateChannel,
+    Dial,
+    Effect,
+    Hangup,
+    Play,
+    PrepareMedia,
+    Ring,
+)
+from adapter.core.resume import ChannelState, Recovery, Seen, resume
+from tests.unit.build import (
+    COLLECT,
+    MEDIA,
+    NOW,
+    every_call,
+    gone,
+    inbound,
+    order,
+    outbound,
+    prompting,
+    ready,
+    ringing,
+    running,
+    up,
+)
+
+DOWN, RINGING, UP = ChannelState.DOWN, ChannelState.RINGING, ChannelState.UP
+LIVE = [call for call in every_call() if call.live]
+SEEN = st.builds(Seen, st.sampled_from([None, DOWN, RINGING, UP]), st.booleans())
+ROWS = st.sampled_from(LIVE + [prompting(state) for state in PromptState])
+
+
+@pytest.mark.parametrize("call", [c for c in LIVE if c.state is not CallState.PLACING])
+def test_a_call_without_its_channel_is_lost(call: Call) -> None:
+    """Asterisk does not know it any more: that is its end, and nothing is ordered."""
+    recovery = resume(call, Seen(None))
+    assert recovery == Recovery(facts=(gone(call, lost=True),))
+    made = step(call, recovery.facts[0], NOW)
+    assert [type(notice) for notice in made.notices] == [CallEnded]
+    assert made.call.ending is not None
+    own = call.ending.cause if call.ending else EndCause.LOST
+    assert made.call.ending.cause is own
+
+
+def test_placing_without_a_channel_is_ordered_again() -> None:
+    """It was never dialled, and its id is used once only."""
+    call = outbound(CallState.PLACING)
+    recovery = resume(call, Seen(None))
+    assert recovery == Recovery(effects=effects_in_force(call))
+    assert [type(effect) for effect in recovery.effects] == [CreateChannel]
+
+
+FACTS = [
+    (outbound(CallState.PLACING), DOWN, ready),
+    (outbound(CallState.DIALING), RINGING, ringing),
+    (outbound(CallState.DIALING), UP, up),
+    (outbound(CallState.RINGING), UP, up),
+    (inbound(CallState.ANSWERING), UP, up),
+]
+
+
+@pytest.mark.parametrize(("call", "channel", "fact"), FACTS)
+def test_what_happened_in_the_gap_is_told(call: Call, channel: ChannelState, fact: object) -> None:
+    """The channel is further than the row: the ordinary fact brings the row there."""
+    assert callable(fact)
+    assert resume(call, Seen(channel)) == Recovery(facts=(fact(call),))
+    assert not step(call, fact(call), NOW).late
+
+
+AGAIN: list[tuple[Call, ChannelState, list[type[Effect]]]] = [
+    (outbound(CallState.DIALING), DOWN, [Dial]),
+    (outbound(CallState.RINGING), DOWN, []),
+    (outbound(CallState.RINGING), RINGING, []),
+    (inbound(CallState.OFFERED), DOWN, [Ring]),
+    (inbound(CallState.OFFERED), RINGING, [Ring]),
+    (inbound(CallState.ANSWERING), DOWN, [Answer]),
+    (inbound(CallState.ANSWERING), RINGING, [Answer]),
+    (inbound(CallState.UP), UP, []),
+    (outbound(CallState.UP), UP, []),
+    (inbound(CallState.ENDING), UP, [Hangup]),
+    (outbound(CallState.ENDING), RINGING, [Hangup]),
+    (outbound(CallState.ENDING), DOWN, [Hangup]),
+]
+
+
+@pytest.mark.parametrize(("call", "channel", "kinds"), AGAIN)
+def test_what_may_not_have_left_us_is_ordered_again(
+    call: Call, channel: ChannelState, kinds: list[type[Effect]]
+) -> None:
+    """The channel is where the row is: what the row has ordered goes out (again), no more."""
+    recovery = resume(call, Seen(channel))
+    assert recovery.facts == ()
+    assert [type(effect) for effect in recovery.effects] == kinds
+
+
+def test_media_are_made_again() -> None:
+    """Rendering died with the process; its effect is in the row."""
+    call = prompting(PromptState.RENDERING)
+    wanted = running(call).order
+    prepare = PrepareMedia(prompt=wanted.id, phrases=wanted.phrases)
+    assert resume(call, Seen(UP)) == Recovery(effects=(prepare,))
+
+
+def test_a_playback_that_did_not_start_is_ordered_again() -> None:
+    """Playback ids are no idempotency keys: only when Asterisk does not have it."""
+    call = prompting(PromptState.STARTING)
+    playback = playback_of(call.id, running(call).order.id)
+    play = Play(channel=call.channel, playback=playback, media=MEDIA)
+    assert resume(call, Seen(UP, playing=False)) == Recovery(effects=(play,))
+    assert resume(call, Seen(UP, playing=True)) == Recovery(
+        facts=(i.PlaybackStarted(playback=playback),)
+    )
+
+
+def test_a_playback_that_ended_in_the_gap_has_ended() -> None:
+    """It is not played again; one that still plays is left alone."""
+    call = prompting(PromptState.PLAYING)
+    playback = playback_of(call.id, running(call).order.id)
+    assert resume(call, Seen(UP, playing=False)) == Recovery(
+        facts=(i.PlaybackFinished(playback=playback),)
+    )
+    assert resume(call, Seen(UP, playing=True)) == Recovery()
+
+
+def test_a_collection_gets_its_time_again() -> None:
+    """Keys of the gap are lost."""
+    assert resume(prompting(PromptState.COLLECTING), Seen(UP)) == Recovery(facts=(i.Resumed(),))
+
+
+def test_the_prompt_of_a_call_that_ends_is_not_touched() -> None:
+    """Ending, with a prompt that has no outcome yet: only the hang-up goes out."""
+    call = step(prompting(PromptState.RENDERING, order(collect=COLLECT)), i.EndCall(), NOW).call
+    assert [type(effect) for effect in resume(call, Seen(UP)).effects] == [Hangup]
+
+
+def recovered(call: Call, seen: Seen) -> tuple[Call, list[Effect], int]:
+    """The row after its recovery, every effect that went out, and how many ends were told."""
+    recovery = resume(call, seen)
+    effects: list[Effect] = []
+    ends = 0
+    for fact in recovery.facts:
+        made = step(call, fact, NOW)
+        call = made.call
+        effects += made.effects
+        ends += sum(isinstance(notice, CallEnded) for notice in made.notices)
+    return call, [*effects, *recovery.effects], ends
+
+
+@given(ROWS, SEEN)
+def test_recovery_never_dials_what_may_have_been_dialled(call: Call, seen: Seen) -> None:
+    """A Dial goes out only to a channel that is there and down, from a row that has not rung."""
+    _, effects, _ = recovered(call, seen)
+    if any(isinstance(effect, Dial) for effect in effects):
+        assert call.state in (CallState.PLACING, CallState.DIALING)
+        assert seen.channel is not None
+        assert call.state is CallState.PLACING or seen.channel is DOWN
+    if call.state is CallState.DIALING and seen.channel is None:
+        assert effects == []
+
+
+@given(ROWS, SEEN, SEEN)
+def test_recovery_is_one_ending_and_can_be_repeated(call: Call, first: Seen, second: Seen) -> None:
+    """A second reconnect works on what the first one made: at most one end, and no fact raises."""
+    call, _, ends = recovered(call, first)
+    if call.live:
+        call, _, more = recovered(call, second)
+        ends += more
+    assert ends == (not call.live)
+    assert call.live == (call.deadline is not None)
