@@ -13,7 +13,7 @@ import logging
 import os
 import ssl
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -92,13 +92,11 @@ class Adapter:
         """Wait for a failure after which the process must end; `failure` says which."""
         await self._failed.wait()
 
-    async def drain(self, timeout: float) -> None:  # noqa: ASYNC109 - a limit, not a cancellation
+    async def drain(self, timeout: float) -> None:
         """Take no new calls, and wait up to `timeout` seconds for the live ones."""
         self._draining = True
         log.info("draining", extra={"calls": len(self._engine.live)})
-        until = time.monotonic() + timeout
-        while self._engine.live and time.monotonic() < until:
-            await asyncio.sleep(0.1)
+        await self._engine.idle(timeout)
 
     async def close(self) -> None:
         """Close everything, in the reverse order of the start."""
@@ -118,7 +116,7 @@ class Adapter:
         await self._build_outbox()
         self._build_asterisk()
         self._build_engine()
-        self._task("upkeep", forget(self._purge))
+        self._task("upkeep", forget(*self._purges()))
         self._task("checkpoints", keep_log_short(path))
         self._task("loop-lag", self._lag.run())
         self._task("outbox", self._outbox.run())
@@ -167,7 +165,7 @@ class Adapter:
         self._client = AriClient(
             asterisk.url,
             asterisk.username,
-            asterisk.password,
+            asterisk.password.reveal(),
             app=asterisk.app,
             timeout=asterisk.timeout,
             observe=self._ari_metrics.command,
@@ -238,7 +236,7 @@ class Adapter:
             operations.routes(
                 not_ready=self.not_ready,
                 metrics=metrics.exposition(self._registry),
-                openapi=openapi_document(self._voice),
+                openapi=openapi_document(),
             )
         )
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0)
@@ -309,10 +307,17 @@ class Adapter:
             pushed = generation
             log.info("provisioning changed", extra={"generation": generation})
 
-    def _purge(self) -> None:
+    def _purges(self) -> tuple[Callable[[], int], ...]:
         retention = self._settings.retention
-        self._calls.purge(time.time() - retention.calls_days * DAY)
-        self._outbox_rows.purge(time.time() - retention.calls_days * DAY)
+
+        def before(days: float) -> float:
+            return time.time() - days * DAY
+
+        return (
+            lambda: self._calls.purge(before(retention.calls_days)),
+            lambda: self._outbox_rows.purge(before(retention.calls_days)),
+            lambda: self._outbox_rows.purge(before(retention.dead_letters_days), state="dead"),
+        )
 
     def _store_failed(self, failed: StoreFailed) -> None:
         self._fail(f"the database took no write: {failed}")
@@ -340,7 +345,7 @@ class Adapter:
         self._stack.push_async_callback(stop)
 
 
-def openapi_document(voice: Voice) -> dict[str, Any]:
+def openapi_document() -> dict[str, Any]:
     """`/openapi.json`, of all contracts."""
     return openapi.document(
         title="ari-voice-adapter",
@@ -349,7 +354,7 @@ def openapi_document(voice: Voice) -> dict[str, Any]:
             openapi.Api(
                 base=enablex_server.BASES[0],
                 tag="enablex",
-                routes=voice.routes(),
+                routes=enablex_server.ROUTES,
                 security=["enablex"],
                 webhooks={
                     "enablex_call": enablex_words.CallEvent,

@@ -1,41 +1,24 @@
-"""The settings of the server: one TOML file and the environment, read once into frozen values.
+"""The settings of the server, as frozen values. How they are read is `adapter.configuration`.
 
 What a setting means stands beside it, in its `Meta`; docs/settings.md is the same as a table, and a
-test compares. The environment goes before the file: ``ARI_VOICE_HTTP__PORT`` is ``http.port``.
-Provisioning (apps, numbers, trunks) is not here: that is data, see `adapter.contracts.admin`.
+test compares. Provisioning (apps, numbers, trunks) is not here: that is data, see
+`adapter.contracts.admin`.
 """
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
 
 from adapter.core.masked import Secret
-from adapter.outbox.egress import Policy
-from adapter.tables import (  # fmt: skip
-    Check,
-    Finding,
-    Reader,
-    TomlInvalid,
-    convert,
-    default_of,
-    join,
-    meaning,
-    nearest,
-    read_toml,
-)
+from adapter.tables import default_of, join, meaning
 
-DEFAULT_FILE: Final = "ari-voice.toml"
 PREFIX: Final = "ARI_VOICE_"
-CONFIG: Final = "ARI_VOICE_CONFIG"
 
 Seconds = Annotated[float, Meta(gt=0, le=86400)]
 
@@ -171,6 +154,10 @@ class Retention(Struct, frozen=True, kw_only=True):
         Annotated[float, Meta(gt=0, le=3650)],
         Meta(description="days for calls that have ended, and their delivered webhooks"),
     ] = 7.0
+    dead_letters_days: Annotated[
+        Annotated[float, Meta(gt=0, le=3650)],
+        Meta(description="days for webhooks that were given up"),
+    ] = 30.0
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -195,14 +182,6 @@ class Settings(Struct, frozen=True, kw_only=True):
     retention: Retention = Retention()
 
 
-class SettingsInvalid(Exception):
-    """The settings can't be used. `findings` has everything that is wrong."""
-
-    def __init__(self, findings: tuple[Finding, ...]) -> None:
-        super().__init__("\n".join(map(str, findings)))
-        self.findings = findings
-
-
 @dataclass(frozen=True, slots=True)
 class Described:
     """One setting, for the documentation: key, environment variable, default and meaning."""
@@ -213,42 +192,10 @@ class Described:
     meaning: str
 
 
-def load(config: Path | None, environ: Mapping[str, str]) -> Settings:
-    """Read the settings.
-
-    Args:
-        config: the file; None takes ``ARI_VOICE_CONFIG``, else ``ari-voice.toml`` in the current
-            folder when it is there.
-        environ: the environment.
-
-    Paths in the file are relative to its folder, those in the environment to the current one.
-
-    Raises:
-        SettingsInvalid: the file can't be read, or something in it or the environment is wrong.
-    """
-    path = config or (Path(environ[CONFIG]) if environ.get(CONFIG) else None)
-    if path is None and Path(DEFAULT_FILE).is_file():
-        path = Path(DEFAULT_FILE)
-    reader = Reader(str(path) if path else DEFAULT_FILE)
-    content: Mapping[str, object] = {}
-    if path is not None:
-        try:
-            content = read_toml(path)
-        except TomlInvalid as invalid:
-            raise SettingsInvalid((invalid.finding,)) from None
-        except OSError as error:
-            fault = Finding(str(path), "", f"can't be read: {error.strerror}")
-            raise SettingsInvalid((fault,)) from None
-    settings = _Loading(reader, content, environ, path.parent if path else Path()).settings()
-    if reader.findings:
-        raise SettingsInvalid(tuple(reader.findings))
-    return settings
-
-
 def described() -> Iterator[Described]:
     """Every setting, in order."""
     for one in msgspec.structs.fields(Settings):
-        if not _is_section(one.type):
+        if not is_section(one.type):
             yield _describe("", one)
             continue
         for inner in msgspec.structs.fields(one.type):
@@ -273,175 +220,6 @@ def variable_of(key: str) -> str:
     return PREFIX + key.replace(".", "__").upper()
 
 
-class _Loading:
-    """Brings file and environment together, checks, and builds the values."""
-
-    def __init__(
-        self,
-        reader: Reader,
-        content: Mapping[str, object],
-        environ: Mapping[str, str],
-        folder: Path,
-    ) -> None:
-        self._reader = reader
-        self._content = content
-        self._folder = folder
-        self._environment = Reader("environment")
-        self._variables = {
-            name: value
-            for name, value in environ.items()
-            if name.startswith(PREFIX) and name != CONFIG
-        }
-
-    def settings(self) -> Settings:
-        """The settings; what is wrong goes to the reader's findings."""
-        sections = {one.name: one for one in msgspec.structs.fields(Settings)}
-        self._reader.unknown("", self._content, sections)
-        top = {"cell": self._content["cell"]} if "cell" in self._content else {}
-        values = self._values("", Settings, top, ("cell",))
-        for name, one in sections.items():
-            if _is_section(one.type):
-                values[name] = self._section(name, one.type)
-        for name in self._variables:
-            known = [setting.variable for setting in described()]
-            self._environment.fault(name, f"unknown setting{nearest(name, known)}")
-        self._reader.findings.extend(self._environment.findings)
-        return Settings() if self._reader.findings else Settings(**values)
-
-    def _section(self, name: str, model: type[Struct]) -> Any:
-        table = self._content.get(name, {})
-        if not isinstance(table, Mapping):
-            self._reader.fault(name, "expected a table")
-            table = {}
-        given = dict(table)
-        plugin_tables: dict[str, dict[str, object]] = {}
-        if model is Plugins:
-            plugin_tables = self._plugin_tables(given)
-        keys = tuple(k for k in model.__struct_fields__ if (model, k) != (Plugins, "settings"))
-        values = self._values(name, model, given, keys)
-        if model is Plugins:
-            values["settings"] = self._named(plugin_tables, values.get("tts"))
-        if model is Http and (values.get("tls_cert") is None) != (values.get("tls_key") is None):
-            self._reader.fault("http.tls_key", "tls_cert and tls_key are given together or not")
-        if model is Asterisk:
-            self._password(values)
-        return None if self._reader.findings or self._environment.findings else model(**values)
-
-    def _values(
-        self, section: str, model: type[Struct], table: Mapping[str, object], keys: tuple[str, ...]
-    ) -> dict[str, Any]:
-        """Fields of one section: the environment's value, else the file's, else the default."""
-        mine = {key: table[key] for key in table if variable_of(join(section, key)) not in
-                self._variables or key not in keys}  # fmt: skip
-        checks = {key: _CHECKS[join(section, key)] for key in keys if join(section, key) in _CHECKS}
-        values = self._reader.fields(model, mine, section, checks=checks)
-        for one in msgspec.structs.fields(model):
-            if one.name not in keys:
-                continue
-            if isinstance(values.get(one.name), Path):
-                values[one.name] = self._folder / values[one.name]
-            name = variable_of(join(section, one.name))
-            text = self._variables.pop(name, None)
-            if text is None or (text == "" and not _is_list(one.type)):
-                continue  # set but empty, as `VAR=` in a compose file: not given
-            try:
-                value = convert(_from_text(text, one.type), one.type, strict=False)
-                values[one.name] = checks[one.name](value) if one.name in checks else value
-            except ValueError as error:
-                self._environment.fault(name, str(error))
-        return values
-
-    def _plugin_tables(self, given: dict[str, object]) -> dict[str, dict[str, object]]:
-        """Take the tables of plug-ins out of `[plugins]`; the environment's keys go before."""
-        tables = {key: dict(value) for key, value in given.items() if isinstance(value, Mapping)}
-        for key in tables:
-            del given[key]
-        for name in list(self._variables):
-            if match := re.fullmatch(r"ARI_VOICE_PLUGINS__([A-Z0-9_]+?)__([A-Z0-9_]+)", name):
-                value = _guess(self._variables.pop(name))
-                tables.setdefault(match[1].lower(), {})[match[2].lower()] = value
-        return tables
-
-    def _named(
-        self, tables: dict[str, dict[str, object]], names: tuple[str, ...] | None
-    ) -> dict[str, dict[str, object]]:
-        """Settings of a plug-in that is not used are a slip of the pen."""
-        for name in tables if names is not None else ():
-            if name not in (names or ()):
-                hint = nearest(name, names or ())
-                self._reader.fault(f"plugins.{name}", f"no such plug-in is used{hint}")
-        return tables
-
-    def _password(self, values: dict[str, Any]) -> None:
-        path = values.get("password_file")
-        if path is None:
-            return
-        if values.get("password"):
-            self._reader.fault("asterisk.password_file", "password is given as well")
-            return
-        try:
-            values["password"] = Secret(path.read_text("utf-8").partition("\n")[0].strip())
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "not text"
-            self._reader.fault("asterisk.password_file", f"can't be read: {reason}")
-
-
-def _is_section(kind: Any) -> bool:
+def is_section(kind: Any) -> bool:
+    """Whether a field of `Settings` is a table of settings."""
     return isinstance(kind, type) and issubclass(kind, Struct)
-
-
-def _is_list(kind: Any) -> bool:
-    return getattr(getattr(kind, "__origin__", None), "__origin__", None) is tuple
-
-
-def _from_text(text: str, kind: Any) -> object:
-    if not _is_list(kind):
-        return text
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _guess(text: str) -> object:
-    """A plug-in's setting in the environment: a number or true/false where it looks like one."""
-    if text in ("true", "false"):
-        return text == "true"
-    for kind in (int, float):
-        try:
-            value = kind(text)
-        except ValueError:
-            continue
-        return value if math.isfinite(value) else text
-    return text
-
-
-def _asterisk_url(text: str) -> str:
-    url = urlsplit(text)
-    if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment:
-        raise ValueError("not a URL such as http://127.0.0.1:8088/ari")
-    if url.username is not None:
-        raise ValueError("credentials stand in username and password, not in the URL")
-    return text.rstrip("/").removesuffix("/ari")
-
-
-def _allow(entries: tuple[str, ...]) -> tuple[str, ...]:
-    Policy.parse(entries)
-    return entries
-
-
-def _retry(delays: tuple[float, ...]) -> tuple[float, ...]:
-    if any(not 0 <= delay <= 7 * 86400 for delay in delays):
-        raise ValueError("each is from 0 seconds to 7 days")
-    return delays
-
-
-def _different(names: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(names)) < len(names):
-        raise ValueError("a plug-in is named twice")
-    return names
-
-
-_CHECKS: dict[str, Callable[[Any], Any] | Check] = {
-    "asterisk.url": _asterisk_url,
-    "webhooks.allow": _allow,
-    "webhooks.retry": _retry,
-    "plugins.tts": _different,
-}

@@ -8,11 +8,11 @@ does not hide the next. A reason never repeats a value: it may be a secret.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args, get_origin
 
 import msgspec
 
@@ -79,7 +79,7 @@ def convert(value: object, kind: Any, *, strict: bool = True) -> Any:
     try:
         return msgspec.convert(value, kind, strict=strict, dec_hook=_decode)
     except msgspec.ValidationError as error:
-        raise ValueError(_reworded(str(error))) from None
+        raise ValueError(_reworded(str(error), kind)) from None
 
 
 @dataclass(slots=True)
@@ -89,14 +89,18 @@ class Reader:
     Attributes:
         file: its name, for the findings.
         findings: what was wrong so far.
+        strict: false for values that are all text, as in the environment: "8080" is a number then.
+        spell: how a key's path is written for people.
     """
 
     file: str
     findings: list[Finding] = field(default_factory=list)
+    strict: bool = True
+    spell: Callable[[str], str] = str
 
     def fault(self, key: str, reason: str) -> None:
         """Note that something is wrong."""
-        self.findings.append(Finding(self.file, key, reason))
+        self.findings.append(Finding(self.file, self.spell(key), reason))
 
     def unknown(self, at: str, given: Iterable[str], known: Iterable[str]) -> None:
         """Note each given key that is not known."""
@@ -150,7 +154,7 @@ class Reader:
 
     def _value(self, given: object, kind: Any) -> Any:
         try:
-            return convert(given, kind)
+            return convert(given, kind, strict=self.strict)
         except ValueError as error:
             wanted = meaning(kind)
             raise ValueError(f"{error} ({wanted})" if wanted else str(error)) from None
@@ -182,12 +186,21 @@ def _decode(kind: type, value: object) -> object:
     raise TypeError("Expected `str`")
 
 
-def _reworded(text: str) -> str:
+def _reworded(text: str, kind: Any) -> str:
     """msgspec's text for people: of choices it repeats the value, of patterns it shows the code."""
     what, _, where = text.partition(" - at `$")
     if "enum" in what:
-        what = "not one of the choices"
+        what = "is one of " + ", ".join(str(choice) for choice in _choices(kind))
     elif "regex" in what:
         what = "not of the right form"
     index = where.partition("]")[0]
     return (f"{index}] " if index.startswith("[") else "") + what[:1].lower() + what[1:]
+
+
+def _choices(kind: Any) -> Iterator[object]:
+    """What the `Literal`s in a type allow."""
+    for part in get_args(kind):
+        if get_origin(kind) is Literal:
+            yield part
+        else:
+            yield from _choices(part)

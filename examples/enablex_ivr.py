@@ -12,7 +12,7 @@ import os
 from collections.abc import AsyncIterator
 from typing import Any
 
-from aiohttp import BasicAuth, ClientSession, web
+from aiohttp import ClientSession, encode_basic_auth, web
 from standardwebhooks import Webhook
 
 MENU = "Welcome to the demonstration. Press one for the time of day, or two to say good bye."
@@ -64,7 +64,8 @@ def application(base_url: str, app_id: str, app_key: str, secret: str) -> web.Ap
     app = web.Application()
 
     async def ivr(app: web.Application) -> AsyncIterator[None]:
-        async with ClientSession(base_url, auth=BasicAuth(app_id, app_key)) as api:
+        credentials = {"Authorization": encode_basic_auth(app_id, app_key)}
+        async with ClientSession(base_url, headers=credentials) as api:
             app[IVR] = Ivr(api, secret)
             yield
 

@@ -11,8 +11,8 @@ import logging
 from collections.abc import Iterable
 
 from adapter.ari.client import AriClient
-from adapter.ari.errors import AriError, Refused
-from adapter.core.destinations import phone_endpoint, trunk_endpoint
+from adapter.ari.errors import Refused
+from adapter.core.destinations import SIP_URI_ENDPOINT, phone_endpoint, trunk_endpoint
 from adapter.core.tenants import Phone, Trunk
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,10 @@ class Endpoints:
         Raises:
             AriError: Asterisk does not answer.
         """
+        anyone = {"transport": self._transport, "context": "blocked", "allow": "ulaw,alaw"}
+        await self._try(
+            "endpoint", SIP_URI_ENDPOINT, [("endpoint", SIP_URI_ENDPOINT, {**anyone, **_COMMON})]
+        )
         for trunk in trunks:
             await self._try("trunk", trunk.name, self._trunk_objects(trunk))
         for phone in phones:
@@ -55,11 +59,8 @@ class Endpoints:
             for object_type, object_id, fields in objects:
                 await self._client.put_config(object_type, object_id, fields)
         except Refused as refused:
-            log.error(
-                "%s not accepted by Asterisk", kind, extra={"object": name, "error": str(refused)}
-            )
-        except AriError:
-            raise
+            refusal = {"kind": kind, "object": name, "error": str(refused)}
+            log.warning("not accepted by Asterisk", extra=refusal)
 
     def _trunk_objects(self, trunk: Trunk) -> list[tuple[str, str, dict[str, str]]]:
         name = trunk_endpoint(trunk.name)

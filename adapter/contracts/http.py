@@ -10,12 +10,13 @@ import base64
 import binascii
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import web
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Handler = Callable[[Any, web.Request], Awaitable[web.StreamResponse]]
 T = TypeVar("T")
 
 _encode = msgspec.json.Encoder().encode
@@ -28,7 +29,7 @@ class Route:
     Attributes:
         methods: HTTP methods that do the same thing.
         path: relative to the contract's base, in aiohttp's notation.
-        handler: answers it.
+        handler: answers it; a method, given unbound so that routes need no server.
         summary: one line for the documentation.
         request: model of the JSON body; None when it takes none.
         replies: model of the body for each status; None for a body that is no JSON.
@@ -95,12 +96,13 @@ async def send_first(request: web.Request, response: web.Response) -> web.Respon
     return response
 
 
-def add_routes(app: web.Application, routes: tuple[Route, ...]) -> None:
-    """Mount routes, each also with a trailing slash."""
+def add_routes(app: web.Application, routes: tuple[Route, ...], owner: object) -> None:
+    """Mount routes, each also with a trailing slash, on the object whose methods they are."""
     for route in routes:
+        handler = partial(route.handler, owner)
         for method in route.methods:
             for path in (route.path, route.path + "/"):
-                app.router.add_route(method, path, route.handler)
+                app.router.add_route(method, path, handler)
 
 
 def schema_name(model: Any) -> str:

@@ -255,7 +255,9 @@ def phone_endpoint(extension: str) -> str:
         DestinationInvalid: not an extension.
     """
     if not _EXTENSION.fullmatch(extension):
-        raise DestinationInvalid("an extension is digits, with one * between them or none: 0003*210")
+        raise DestinationInvalid(
+            "an extension is digits, perhaps with one * between them: 0003*210"
+        )
     return extension
 
 

@@ -33,7 +33,7 @@ class Masked:
         return bool(self._text)
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and self._text == other._text  # type: ignore[attr-defined]
+        return type(other) is type(self) and self._text == other._text
 
     def __hash__(self) -> int:
         return hash((type(self), self._text))

@@ -107,10 +107,10 @@ class Effects:
             return await self._asterisk.perform(effect)
         except AsteriskDown as down:
             # No fact: the row says what was ordered; the reconnect or a deadline goes on from it
-            detail = {"call": call, "effect": repr(effect)}
+            detail = {"call": call, "effect": type(effect).__name__}
             log.warning("no answer from Asterisk", extra=detail, exc_info=down)
         except Exception:
-            log.exception("effect failed", extra={"call": call, "effect": repr(effect)})
+            log.exception("effect failed", extra={"call": call, "effect": type(effect).__name__})
         return None
 
     async def _prepare(self, call: CallId, effect: PrepareMedia) -> None:

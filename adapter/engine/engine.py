@@ -11,6 +11,7 @@ are found in Asterisk as they are.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
@@ -70,6 +71,8 @@ class Engine:
         self._now = now
         self._fatal = fatal
         self._live: dict[CallId, Call] = {}
+        self._quiet = asyncio.Event()
+        self._quiet.set()
         self._by_channel: dict[ChannelId, CallId] = {}
         self.effects = Effects(asterisk, speech, self.tell)
         self.timers = Timers(now, self.tell)
@@ -78,6 +81,7 @@ class Engine:
         """Take the live rows of the store, at start; nothing moves yet."""
         calls = self._store.live()
         for call in calls:
+            self._quiet.clear()
             self._live[call.id] = call
             self._by_channel[call.channel] = call.id
         return calls
@@ -131,6 +135,15 @@ class Engine:
         """The calls that have not ended."""
         return self._live
 
+    async def idle(self, timeout: float) -> bool:
+        """Wait until no call is live, up to `timeout` seconds; whether it came to that."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._quiet.wait()
+        except TimeoutError:
+            return False
+        return True
+
     def _known(self, call: CallId) -> Call:
         row = self.get(call)
         if row is None:
@@ -153,10 +166,13 @@ class Engine:
         if call.live:
             self._live[call.id] = call
             self._by_channel[call.channel] = call.id
+            self._quiet.clear()
         else:
             self._live.pop(call.id, None)
             self._by_channel.pop(call.channel, None)
             self.effects.call_over(call.id)
+            if not self._live:
+                self._quiet.set()
         self.timers.arm(call)
         if rows:
             self._outbox.notify(rows)

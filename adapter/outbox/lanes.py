@@ -105,20 +105,18 @@ class Lanes:
     def __len__(self) -> int:
         return len(self._lanes)
 
-    def add(self, row: Queued, *, alone: bool) -> None:
-        """A message was written.
+    def add(self, row: Queued) -> None:
+        """A message was written. It is the only one of its lane if that is not known.
 
-        Args:
-            row: the message.
-            alone: all lanes with pending messages are known, so this is the only one if its lane
-                is not.
+        So all lanes of the store must be `found` before the first is taken, in whatever order that
+        and `add` come.
         """
         lane = self._lane(row.message.lane)
         if lane.state is not _State.IDLE:
             lane.unread = True
             return
-        lane.unread = not alone
-        self._aim(lane, row.message.url, row.next_at, row if alone else None)
+        lane.unread = False
+        self._aim(lane, row.message.url, row.next_at, row)
 
     def found(self, head: Head) -> None:
         """The store has this as the oldest pending message of a lane."""

@@ -154,7 +154,7 @@ class Outbox:
         if self._closing:
             return
         for row in rows:
-            self._lanes.add(row, alone=self._loaded)
+            self._lanes.add(row)
         self._pump()
 
     def hold(self, lane: str) -> None:
@@ -198,7 +198,7 @@ class Outbox:
                 self._loaded = False
                 await self._break_off()
 
-    async def close(self, timeout: float) -> None:  # noqa: ASYNC109 - a limit, not a cancellation
+    async def close(self, timeout: float) -> None:
         """Begin nothing more, and give what is under way up to `timeout` seconds.
 
         What is then still under way is broken off; its rows stay pending for the next start.

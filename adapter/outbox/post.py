@@ -72,21 +72,27 @@ async def post(
             with suppress(ClientError, TimeoutError, OSError):
                 await _discard(response)
             return _judge(response)
-    except EgressRefused as error:
-        return Answer(None, "refused", str(error))
-    except TimeoutError:
-        return Answer(None, "timeout", f"no answer within {timeout:g} s")
-    except ClientConnectorDNSError:
-        return Answer(None, "dns", "the host name cannot be resolved")
-    except ClientSSLError as error:
-        return Answer(None, "tls", f"TLS: {error}")
-    except ClientConnectorError as error:
-        return Answer(None, "connect", f"no connection: {error.os_error.strerror or error}")
-    except (InvalidURL, NonHttpUrlClientError, ValueError) as error:
-        return Answer(None, "url", f"not a URL that can be called: {error}")
-    except (ClientError, OSError) as error:
-        text = str(error) or type(error).__name__
-        return Answer(None, "broken", f"the connection broke: {text}")
+    except (EgressRefused, ClientError, OSError, ValueError) as error:
+        return _explain(error, timeout)
+
+
+def _explain(error: Exception, timeout: float) -> Answer:
+    """Why there was no answer."""
+    match error:
+        case EgressRefused():
+            return Answer(None, "refused", str(error))
+        case TimeoutError():
+            return Answer(None, "timeout", f"no answer within {timeout:g} s")
+        case ClientConnectorDNSError():
+            return Answer(None, "dns", "the host name cannot be resolved")
+        case ClientSSLError():
+            return Answer(None, "tls", f"TLS: {error}")
+        case ClientConnectorError():
+            return Answer(None, "connect", f"no connection: {error.os_error.strerror or error}")
+        case InvalidURL() | NonHttpUrlClientError() | ValueError():
+            return Answer(None, "url", f"not a URL that can be called: {error}")
+    text = str(error) or type(error).__name__
+    return Answer(None, "broken", f"the connection broke: {text}")
 
 
 async def _discard(response: ClientResponse) -> None:

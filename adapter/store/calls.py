@@ -36,8 +36,9 @@ _LOAD = "SELECT body FROM call WHERE id = ?"
 _LIVE = "SELECT body FROM call WHERE live = 1 ORDER BY created_at"
 _LINES = "SELECT version, at, body FROM journal WHERE call = ? ORDER BY version"
 _RECENT = "SELECT body FROM call ORDER BY created_at DESC LIMIT ?"
-_PURGE_JOURNAL = "DELETE FROM journal WHERE call IN (SELECT id FROM call WHERE ended_at < ?)"
-_PURGE = "DELETE FROM call WHERE ended_at < ?"
+_OLD = "SELECT id FROM call WHERE ended_at < ? ORDER BY ended_at LIMIT ?"
+_PURGE_JOURNAL = f"DELETE FROM journal WHERE call IN ({_OLD})"  # noqa: S608 - made of constants
+_PURGE = f"DELETE FROM call WHERE id IN ({_OLD})"  # noqa: S608 - made of constants
 
 _encode = msgspec.json.Encoder().encode
 _decode_call = msgspec.json.Decoder(Call).decode
@@ -158,13 +159,16 @@ class CallStore:
             for version, at, body in self._connection.execute(_LINES, (call,))
         ]
 
-    def purge(self, ended_before: float) -> int:
-        """Forget calls that ended before this time (seconds since the epoch). Returns how many."""
+    def purge(self, ended_before: float, limit: int = 500) -> int:
+        """Forget up to `limit` calls that ended before this time. Returns how many.
+
+        Few at a time, because the event loop waits for it.
+        """
         execute = self._connection.execute
         execute(_BEGIN)
         try:
-            execute(_PURGE_JOURNAL, (ended_before,))
-            count = execute(_PURGE, (ended_before,)).rowcount
+            execute(_PURGE_JOURNAL, (ended_before, limit))
+            count = execute(_PURGE, (ended_before, limit)).rowcount
             execute("COMMIT")
         except BaseException:
             execute("ROLLBACK")

@@ -15,7 +15,7 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 CHECKPOINT_EVERY = 1.0
-PURGE_EVERY = 600.0
+PURGE_EVERY = 60.0
 
 
 def checkpoint(path: Path) -> None:
@@ -37,11 +37,20 @@ async def keep_log_short(path: Path) -> None:
             log.warning("checkpoint failed", extra={"error": str(error)})
 
 
-async def forget(purge: Callable[[], None]) -> None:
-    """Run `purge` now and every ten minutes until cancelled."""
+async def forget(*purges: Callable[[], int]) -> None:
+    """Run purges until cancelled, each until nothing is left, and again every few seconds.
+
+    Args:
+        purges: each does a small portion and returns how many rows that were; between two portions
+            the event loop does other things.
+    """
     while True:
-        try:
-            purge()
-        except sqlite3.Error as error:
-            log.warning("purge failed", extra={"error": str(error)})
+        for purge in purges:
+            try:
+                left = purge()
+                while left:
+                    await asyncio.sleep(0.01)
+                    left = purge()
+            except sqlite3.Error as error:
+                log.warning("purge failed", extra={"error": str(error)})
         await asyncio.sleep(PURGE_EVERY)

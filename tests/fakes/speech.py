@@ -67,8 +67,12 @@ class ScriptedTTS(TTS):
 
     @classmethod
     async def start(cls, settings: Mapping[str, object]) -> Self:
-        """No settings."""
-        return cls()
+        """Setting `started`: a callable that is given the instance, so that a test can script it."""
+        tts = cls()
+        started = settings.get("started")
+        if callable(started):
+            started(tts)
+        return tts
 
     async def synthesize(self, request: SpeechRequest) -> Speech:
         """Hum, or fail as told."""

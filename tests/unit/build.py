@@ -108,6 +108,10 @@ def ready(call: Call) -> i.ChannelReady:
     return i.ChannelReady(channel=call.channel)
 
 
+def dialled(call: Call) -> i.ChannelDialled:
+    return i.ChannelDialled(channel=call.channel)
+
+
 def ringing(call: Call) -> i.ChannelRinging:
     return i.ChannelRinging(channel=call.channel)
 
@@ -163,10 +167,12 @@ def outbound(state: CallState, **changes: Any) -> Call:
             return call
         case CallState.DIALING:
             return run(call, ready(call)).call
+        case CallState.TRYING:
+            return run(call, ready(call), dialled(call)).call
         case CallState.RINGING:
-            return run(call, ready(call), ringing(call)).call
+            return run(call, ready(call), dialled(call), ringing(call)).call
         case CallState.UP:
-            return run(call, ready(call), ringing(call), up(call)).call
+            return run(call, ready(call), dialled(call), ringing(call), up(call)).call
         case CallState.ENDING:
             return run(call, ready(call), i.EndCall()).call
         case CallState.ENDED:
@@ -194,6 +200,7 @@ def inbound(state: CallState, **changes: Any) -> Call:
 OUTBOUND_STATES = (
     CallState.PLACING,
     CallState.DIALING,
+    CallState.TRYING,
     CallState.RINGING,
     CallState.UP,
     CallState.ENDING,
@@ -247,6 +254,7 @@ def inputs_of(call: Call) -> list[i.Input]:
         i.StartPrompt(order=order(9, collect=COLLECT)),
         i.StopPrompt(),
         ready(call),
+        dialled(call),
         ringing(call),
         up(call),
         gone(call),

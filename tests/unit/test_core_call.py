@@ -44,6 +44,7 @@ from tests.unit.build import (
     OTHER_CHANNEL,
     OUTBOUND_CHANNEL,
     call_deadline,
+    dialled,
     every_call,
     gone,
     inbound,
@@ -127,6 +128,9 @@ def test_outbound_goes_from_placing_to_up() -> None:
     made = run(outbound(CallState.PLACING), ready(outbound(CallState.PLACING)), now=NOW + 1)
     assert (made.call.state, made.call.deadline) == (CallState.DIALING, NOW + 61)
     assert made.effects == (Dial(channel=OUTBOUND_CHANNEL, timeout=60.0 + DIAL_SLACK),)
+    made = step(made.call, dialled(made.call), NOW + 1.5)
+    assert (made.call.state, made.call.deadline) == (CallState.TRYING, NOW + 61)
+    assert (made.effects, made.notices) == ((), ())
     made = step(made.call, ringing(made.call), NOW + 2)
     assert (made.call.state, made.call.deadline) == (CallState.RINGING, NOW + 61)
     assert (made.effects, made.notices) == ((), (CallRang(),))
@@ -135,11 +139,20 @@ def test_outbound_goes_from_placing_to_up() -> None:
     assert (made.call.answered_at, made.notices) == (NOW + 3, (CallAnswered(),))
 
 
-def test_an_answer_without_ringing_is_an_answer() -> None:
-    """A far end that answers at once goes from DIALING to UP, and nothing rang."""
-    call = outbound(CallState.DIALING)
+@pytest.mark.parametrize("state", [CallState.DIALING, CallState.TRYING])
+def test_an_answer_without_ringing_is_an_answer(state: CallState) -> None:
+    """A far end that answers at once makes the call up, and nothing rang."""
+    call = outbound(state)
     made = step(call, up(call), NOW)
     assert (made.call.state, made.notices) == (CallState.UP, (CallAnswered(),))
+
+
+def test_ringing_may_come_before_the_answer_to_the_dial() -> None:
+    """The event overtook the reply: the reply says nothing new."""
+    call = outbound(CallState.DIALING)
+    made = step(call, ringing(call), NOW)
+    assert (made.call.state, made.notices) == (CallState.RINGING, (CallRang(),))
+    assert step(made.call, dialled(call), NOW).late
 
 
 def test_offered_rings_until_it_is_accepted() -> None:
@@ -170,7 +183,8 @@ def test_a_second_accept_changes_nothing(state: CallState) -> None:
 
 
 @pytest.mark.parametrize(
-    "state", [CallState.PLACING, CallState.DIALING, CallState.RINGING, CallState.UP]
+    "state",
+    [CallState.PLACING, CallState.DIALING, CallState.TRYING, CallState.RINGING, CallState.UP],
 )
 def test_our_own_call_cannot_be_accepted(state: CallState) -> None:
     """There is nothing to accept on a call that we placed, whatever its state."""
@@ -189,6 +203,7 @@ def test_accepting_too_late_is_refused(state: CallState) -> None:
 ENDS = [
     (outbound(CallState.PLACING), EndCause.CANCELLED),
     (outbound(CallState.DIALING), EndCause.CANCELLED),
+    (outbound(CallState.TRYING), EndCause.CANCELLED),
     (outbound(CallState.RINGING), EndCause.CANCELLED),
     (outbound(CallState.UP), EndCause.HANGUP),
     (inbound(CallState.OFFERED), EndCause.REJECTED),
@@ -227,6 +242,7 @@ def test_what_is_told_of_another_channel_is_late(call: Call) -> None:
     refused = i.ChannelRefused(channel=OTHER_CHANNEL, cause=EndCause.FAILED, detail="")
     for given in (
         i.ChannelReady(channel=OTHER_CHANNEL),
+        i.ChannelDialled(channel=OTHER_CHANNEL),
         i.ChannelRinging(channel=OTHER_CHANNEL),
         i.ChannelUp(channel=OTHER_CHANNEL),
         i.ChannelGone(channel=OTHER_CHANNEL),
@@ -238,6 +254,7 @@ def test_what_is_told_of_another_channel_is_late(call: Call) -> None:
 REFUSALS = [
     outbound(CallState.PLACING),
     outbound(CallState.DIALING),
+    outbound(CallState.TRYING),
     outbound(CallState.RINGING),
     inbound(CallState.ANSWERING),
 ]
@@ -255,6 +272,7 @@ def test_a_refused_command_ends_the_call_with_its_cause(call: Call) -> None:
 DEADLINES = [
     (outbound(CallState.PLACING), EndCause.FAILED, HangupReason.NORMAL),
     (outbound(CallState.DIALING), EndCause.NO_ANSWER, HangupReason.NORMAL),
+    (outbound(CallState.TRYING), EndCause.NO_ANSWER, HangupReason.NORMAL),
     (outbound(CallState.RINGING), EndCause.NO_ANSWER, HangupReason.NORMAL),
     (outbound(CallState.UP), EndCause.MAX_DURATION, HangupReason.NORMAL),
     (inbound(CallState.OFFERED), EndCause.NOT_ACCEPTED, HangupReason.NO_ANSWER),
@@ -298,10 +316,9 @@ def test_ending_again_changes_nothing() -> None:
 
 
 def test_what_the_state_has_ordered_can_be_read_from_the_row() -> None:
-    """Effects in force carry nothing that is not in the row; an ended call has none."""
+    """What can be ordered again without harm: never a Dial, which would dial twice."""
     expected = {
         CallState.PLACING: [CreateChannel],
-        CallState.DIALING: [Dial],
         CallState.OFFERED: [Ring],
         CallState.ANSWERING: [Answer],
         CallState.ENDING: [Hangup],

@@ -50,7 +50,7 @@ def test_press(
 
 @given(st.lists(KEYS, max_size=12), COLLECTS)
 def test_a_collection_never_outgrows_what_was_asked(keys: list[str], collect: Collect) -> None:
-    """Never more than max_digits, never a finishing key inside, and complete just when it says so."""
+    """Never more than max_digits, never a finishing key inside, complete when it says so."""
     digits, end = "", None
     pressed = []
     for key in keys:

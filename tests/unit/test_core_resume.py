@@ -68,6 +68,8 @@ FACTS = [
     (outbound(CallState.PLACING), DOWN, ready),
     (outbound(CallState.DIALING), RINGING, ringing),
     (outbound(CallState.DIALING), UP, up),
+    (outbound(CallState.TRYING), RINGING, ringing),
+    (outbound(CallState.TRYING), UP, up),
     (outbound(CallState.RINGING), UP, up),
     (inbound(CallState.ANSWERING), UP, up),
 ]
@@ -82,7 +84,7 @@ def test_what_happened_in_the_gap_is_told(call: Call, channel: ChannelState, fac
 
 
 AGAIN: list[tuple[Call, ChannelState, list[type[Effect]]]] = [
-    (outbound(CallState.DIALING), DOWN, [Dial]),
+    (outbound(CallState.TRYING), DOWN, []),
     (outbound(CallState.RINGING), DOWN, []),
     (outbound(CallState.RINGING), RINGING, []),
     (inbound(CallState.OFFERED), DOWN, [Ring]),
@@ -105,6 +107,17 @@ def test_what_may_not_have_left_us_is_ordered_again(
     recovery = resume(call, Seen(channel))
     assert recovery.facts == ()
     assert [type(effect) for effect in recovery.effects] == kinds
+
+
+def test_dialling_that_may_not_have_been_ordered_ends() -> None:
+    """A silent channel in DIALING: it may have been dialled or not, so it ends, as lost."""
+    call = outbound(CallState.DIALING)
+    (fact,) = resume(call, Seen(DOWN)).facts
+    made = step(call, fact, NOW)
+    assert [type(effect) for effect in made.effects] == [Hangup]
+    (ended,) = step(made.call, gone(call, 16), NOW).notices
+    assert isinstance(ended, CallEnded)
+    assert ended.ending.cause is EndCause.LOST
 
 
 def test_media_are_made_again() -> None:
@@ -162,12 +175,11 @@ def recovered(call: Call, seen: Seen) -> tuple[Call, list[Effect], int]:
 
 @given(ROWS, SEEN)
 def test_recovery_never_dials_what_may_have_been_dialled(call: Call, seen: Seen) -> None:
-    """A Dial goes out only to a channel that is there and down, from a row that has not rung."""
+    """A Dial goes out only from PLACING, which never dialled, and to a channel that is there."""
     _, effects, _ = recovered(call, seen)
     if any(isinstance(effect, Dial) for effect in effects):
-        assert call.state in (CallState.PLACING, CallState.DIALING)
+        assert call.state is CallState.PLACING
         assert seen.channel is not None
-        assert call.state is CallState.PLACING or seen.channel is DOWN
     if call.state is CallState.DIALING and seen.channel is None:
         assert effects == []
 

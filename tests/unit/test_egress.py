@@ -328,11 +328,14 @@ async def test_the_session_checks_redirects() -> None:
 
 async def test_the_session_keeps_and_unpacks_nothing() -> None:
     """No cookies are kept, and a compressed answer stays as it came."""
-    async with WebhookSink() as sink, open_session(Policy.parse(["127.0.0.1"])) as session:
+    resolver = ScriptedResolver(["127.0.0.1"])
+    policy = Policy.parse(["127.0.0.1"])
+    async with WebhookSink() as sink, open_session(policy, resolver=resolver) as session:
+        url = sink.url(host="customer.example")  # cookies of bare addresses are never kept
         sink.script(Reply(headers={"Set-Cookie": "a=b", "Content-Encoding": "gzip"}, body=b"zip"))
-        async with session.get(sink.url()) as response:
+        async with session.get(url) as response:
             assert await response.read() == b"zip"
-        await session.get(sink.url())
+        await session.get(url)
         assert [r.headers.get("Cookie") for r in sink.received] == [None, None]
         assert sink.received[0].headers["Accept-Encoding"] == "identity"
 

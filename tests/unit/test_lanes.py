@@ -45,8 +45,8 @@ def test_origin_has_no_secrets(url: str, origin: str) -> None:
 def test_one_at_a_time_in_a_lane() -> None:
     """While a lane is under way its next message is not taken, and is known to be there after."""
     lanes = Lanes()
-    lanes.add(row(1), alone=True)
-    lanes.add(row(2), alone=True)
+    lanes.add(row(1))
+    lanes.add(row(2))
     (lane,) = taken(lanes)
     assert lanes.row_of(lane) == row(1)
     assert lane.unread
@@ -57,7 +57,7 @@ def test_one_at_a_time_in_a_lane() -> None:
 def test_a_finished_lane_is_forgotten() -> None:
     """Nothing is kept of a lane without pending messages, and of an origin without lanes."""
     lanes = Lanes()
-    lanes.add(row(1), alone=True)
+    lanes.add(row(1))
     (lane,) = taken(lanes)
     assert not lane.unread
     lanes.finish(lane, None)
@@ -65,10 +65,11 @@ def test_a_finished_lane_is_forgotten() -> None:
     assert lanes._origins == {}
 
 
-def test_a_message_is_not_trusted_to_be_the_first() -> None:
-    """Before the store was searched, a new message says only that its lane has something."""
+def test_what_is_found_replaces_what_was_added() -> None:
+    """When the store has an older message in that lane, the new one is not the first."""
     lanes = Lanes()
-    lanes.add(row(1), alone=False)
+    lanes.add(row(2, next_at=1.0))
+    lanes.found(Head("a", "http://c/", 1.0))
     (lane,) = taken(lanes)
     assert lanes.row_of(lane) is None
     assert lane.unread
@@ -99,7 +100,7 @@ def test_found_again_moves_the_due_time_once() -> None:
 def test_found_while_under_way_is_not_lost() -> None:
     """A row that appears while its lane is under way makes the lane look again."""
     lanes = Lanes()
-    lanes.add(row(1), alone=True)
+    lanes.add(row(1))
     (lane,) = taken(lanes)
     lanes.found(Head("a", "http://c/", 0.0))
     assert lane.unread
@@ -109,8 +110,8 @@ def test_concurrency_and_share_of_an_origin() -> None:
     """No more than the limit go at a time, no more than its share to one origin."""
     lanes = Lanes(concurrency=5, per_origin=3)
     for n in range(10):
-        lanes.add(row(n, lane=f"a{n}", url="http://a/"), alone=True)
-        lanes.add(row(n, lane=f"b{n}", url="http://b/"), alone=True)
+        lanes.add(row(n, lane=f"a{n}", url="http://a/"))
+        lanes.add(row(n, lane=f"b{n}", url="http://b/"))
     under_way = taken(lanes)
     assert names(under_way) == ["a0", "b0", "a1", "b1", "a2"]
     lanes.finish(under_way[0], None)
@@ -121,9 +122,9 @@ def test_origins_take_turns() -> None:
     """A customer with one message waits for one turn, not for another's backlog."""
     lanes = Lanes(concurrency=1)
     for n in range(100):
-        lanes.add(row(n, lane=f"a{n}", url="http://a/"), alone=True)
+        lanes.add(row(n, lane=f"a{n}", url="http://a/"))
     (first,) = taken(lanes)
-    lanes.add(row(100, lane="b", url="http://b/"), alone=True)
+    lanes.add(row(100, lane="b", url="http://b/"))
     lanes.finish(first, None)
     (second,) = taken(lanes)
     lanes.finish(second, None)
@@ -134,7 +135,7 @@ def test_an_origin_that_does_not_answer_has_a_small_share() -> None:
     """After no answer an origin holds two places; after an answer its share again."""
     lanes = Lanes(concurrency=64, per_origin=16)
     for n in range(40):
-        lanes.add(row(n, lane=f"a{n}"), alone=True)
+        lanes.add(row(n, lane=f"a{n}"))
     under_way = taken(lanes)
     assert len(under_way) == 16
     for lane in under_way:
@@ -147,12 +148,24 @@ def test_an_origin_that_does_not_answer_has_a_small_share() -> None:
     assert len(taken(lanes)) == 15
 
 
+def test_a_share_that_shrinks_holds_at_once() -> None:
+    """An origin that stops answering begins nothing more, though it had a turn coming."""
+    lanes = Lanes(per_origin=3, per_failing_origin=2)
+    for n in range(5):
+        lanes.add(row(n, lane=f"a{n}"))
+    first, second = lanes.take(1.0), lanes.take(1.0)
+    assert first is not None
+    assert second is not None
+    lanes.judge(first, answered=False)
+    assert lanes.take(1.0) is None
+
+
 def test_holds_add_up() -> None:
     """A lane goes when its last hold has ended; an end too many does nothing."""
     lanes = Lanes()
     lanes.hold("a")
     lanes.hold("a")
-    lanes.add(row(1), alone=True)
+    lanes.add(row(1))
     assert taken(lanes) == []
     lanes.release("a")
     assert taken(lanes) == []
@@ -173,11 +186,11 @@ def test_a_hold_of_nothing_leaves_nothing() -> None:
 def test_a_hold_outlives_the_message_under_way() -> None:
     """A lane that is held while under way finishes that message and stops there."""
     lanes = Lanes()
-    lanes.add(row(1), alone=True)
+    lanes.add(row(1))
     (lane,) = taken(lanes)
     lanes.hold("a")
     lanes.finish(lane, None)
-    lanes.add(row(2), alone=True)
+    lanes.add(row(2))
     assert taken(lanes) == []
     lanes.release("a")
     assert names(taken(lanes)) == ["a"]
@@ -187,8 +200,8 @@ def test_a_held_lane_takes_no_place() -> None:
     """Lanes that are held let the others of their origin pass."""
     lanes = Lanes(concurrency=1)
     lanes.hold("a")
-    lanes.add(row(1), alone=True)
-    lanes.add(row(2, lane="b"), alone=True)
+    lanes.add(row(1))
+    lanes.add(row(2, lane="b"))
     assert names(taken(lanes)) == ["b"]
 
 
@@ -196,7 +209,7 @@ def test_few_messages_are_kept_at_hand() -> None:
     """A flood of new messages is remembered by lane; the messages stay in the store."""
     lanes = Lanes(concurrency=2)
     for n in range(100):
-        lanes.add(row(n, lane=f"a{n}"), alone=True)
+        lanes.add(row(n, lane=f"a{n}"))
     kept = [lane for lane in lanes._lanes.values() if lane.row is not None]
     assert len(kept) == 4
     assert all(lane.unread for lane in lanes._lanes.values() if lane.row is None)
@@ -222,7 +235,7 @@ class Model(RuleBasedStateMachine):
         self.seq += 1
         new = row(self.seq, name, url, self.now)
         self.store[name].append(new)
-        self.lanes.add(new, alone=True)
+        self.lanes.add(new)
 
     @rule()
     def take(self) -> None:

@@ -60,10 +60,12 @@ async def test_killed_while_under_way(house: House, sink: WebhookSink) -> None:
     sink.script(HANG)
     house.write(sink.url(), "call-1", "call-1")
     async with open_session(Policy.parse(house.allow)) as session:
-        task = asyncio.create_task(Outbox(house.store, session, plain).run())
+        outbox = Outbox(house.store, session, plain)
+        task = asyncio.create_task(outbox.run())
         await sink.wait_for(1)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+        assert not outbox._tasks
     assert task.cancelled()
     async with house.running():
         await sink.wait_acknowledged(2)
@@ -102,6 +104,23 @@ async def test_kill_9_loses_nothing(house: House, sink: WebhookSink) -> None:
         numbers = [r.json["n"] for r in first if r.json["lane"] == lane]
         assert numbers == sorted(numbers)
     assert not house.store.rows("dead")
+
+
+async def test_run_again(house: House, sink: WebhookSink) -> None:
+    """An outbox whose run was broken off goes on where it was when it runs again."""
+    sink.script(HANG)
+    async with open_session(Policy.parse(house.allow)) as session:
+        outbox = Outbox(house.store, session, plain, limits=house.limits)
+        first = asyncio.create_task(outbox.run())
+        outbox.notify(house.write(sink.url(), "call-1"))
+        await sink.wait_for(1)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        second = asyncio.create_task(outbox.run())
+        await sink.wait_acknowledged(1)
+        await outbox.close(1.0)
+        await second
+    assert sink.ids == ["m1", "m1"]
 
 
 async def test_a_row_that_was_not_notified_is_sent_at_the_next_start(

@@ -22,6 +22,7 @@ MAX_TEXT = 5000
 
 Timeout = Annotated[float, Meta(ge=1, le=10, description="seconds")]
 Name = Annotated[str, Meta(max_length=2048)]
+Text = Annotated[str, Meta(max_length=MAX_TEXT)]
 
 
 class Play(Struct, kw_only=True):
@@ -30,9 +31,7 @@ class Play(Struct, kw_only=True):
     prompt_name: Annotated[
         Name | None, Meta(description="a prompt of this app; either this or text")
     ] = None
-    text: Annotated[
-        str | None, Meta(max_length=MAX_TEXT, description="spoken; needs voice and language")
-    ] = None
+    text: Annotated[Text | None, Meta(description="spoken; needs voice and language")] = None
     language: Annotated[str, Meta(max_length=64, examples=["en-US"])] = ""
     voice: Annotated[str, Meta(max_length=128, examples=["female"])] = ""
     dtmf: Annotated[Any, Meta(description="true: wait for digits")] = None

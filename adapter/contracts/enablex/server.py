@@ -9,9 +9,9 @@ from aiohttp import web
 from msgspec import UNSET
 
 from adapter.contracts.enablex import errors as problems
-from adapter.contracts.enablex import words
+from adapter.contracts.enablex import parse, words
 from adapter.contracts.enablex.voice import CALL, Voice
-from adapter.contracts.http import BadBody, add_routes, json_response
+from adapter.contracts.http import BadBody, Route, add_routes, json_response
 from adapter.core.errors import CoreError
 from adapter.core.faults import Fault
 
@@ -19,6 +19,52 @@ log = logging.getLogger(__name__)
 
 BASES = ("/voice/v1", "/v1")  # both occur in the document
 MAX_BODY = 1024 * 1024
+_CALL = "/call/{voice_id}"
+_ERROR = words.ErrorReply
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        methods=("POST",),
+        path="/call",
+        handler=Voice.place,
+        summary="Dial out a number",
+        request=parse.CallRequest,
+        replies={200: words.CallReply}
+        | dict.fromkeys((400, 401, 403, 404, 405, 406, 413, 503), _ERROR),
+    ),
+    Route(
+        methods=("GET",),
+        path=_CALL,
+        handler=Voice.show,
+        summary="State of a call",
+        replies={200: words.StateReply, 401: _ERROR, 404: _ERROR},
+    ),
+    Route(
+        methods=("DELETE",),
+        path=_CALL,
+        handler=Voice.hang_up,
+        summary="Hang up, cancel or reject a call",
+        replies={200: words.HangupReply, 401: _ERROR, 404: _ERROR, 503: _ERROR},
+    ),
+    Route(
+        methods=("PUT", "POST"),
+        path=_CALL + "/accept",
+        handler=Voice.accept,
+        summary="Answer an incoming call",
+        request=parse.AcceptRequest,
+        optional_body=True,
+        replies={200: words.StatusReply} | dict.fromkeys((400, 401, 404, 409, 413, 503), _ERROR),
+    ),
+    Route(
+        methods=("PUT", "POST"),
+        path=_CALL + "/play",
+        handler=Voice.play,
+        summary="Play a prompt or text, with or without a menu; or stop it",
+        request=parse.PlayRequest,
+        replies={200: words.PlayReply}
+        | dict.fromkeys((400, 401, 404, 405, 406, 408, 409, 413, 503), _ERROR),
+    ),
+)
 
 
 def application(voice: Voice, now: Callable[[], float]) -> web.Application:
@@ -41,12 +87,10 @@ def application(voice: Voice, now: Callable[[], float]) -> web.Application:
             return failure(request, _http_problem(other), now())
         except Exception:
             log.exception("request failed", extra={"path": request.path})
-            return failure(
-                request, problems.Problem(500, 500, "Internal Server Error"), now()
-            )
+            return failure(request, problems.Problem(500, 500, "Internal Server Error"), now())
 
     app = web.Application(middlewares=[worded], client_max_size=MAX_BODY)
-    add_routes(app, voice.routes())
+    add_routes(app, ROUTES, voice)
     return app
 
 

@@ -16,7 +16,7 @@ from adapter.contracts.enablex import NAME, parse, words
 from adapter.contracts.enablex import errors as problems
 from adapter.contracts.enablex.auth import authenticate
 from adapter.contracts.enablex.ports import Ports
-from adapter.contracts.http import Route, json_response, read_body, send_first
+from adapter.contracts.http import json_response, read_body, send_first
 from adapter.core.destinations import (
     DestinationInvalid,
     Destinations,
@@ -55,55 +55,6 @@ class Voice:
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
         self._engine = ports.engine
-
-    def routes(self) -> tuple[Route, ...]:
-        """The routes, relative to the base."""
-        error = words.ErrorReply
-        call = "/call/{voice_id}"
-        return (
-            Route(
-                methods=("POST",),
-                path="/call",
-                handler=self.place,
-                summary="Dial out a number",
-                request=parse.CallRequest,
-                replies={200: words.CallReply}
-                | dict.fromkeys((400, 401, 403, 404, 405, 406, 413, 503), error),
-            ),
-            Route(
-                methods=("GET",),
-                path=call,
-                handler=self.show,
-                summary="State of a call",
-                replies={200: words.StateReply, 401: error, 404: error},
-            ),
-            Route(
-                methods=("DELETE",),
-                path=call,
-                handler=self.hang_up,
-                summary="Hang up, cancel or reject a call",
-                replies={200: words.HangupReply, 401: error, 404: error, 503: error},
-            ),
-            Route(
-                methods=("PUT", "POST"),
-                path=call + "/accept",
-                handler=self.accept,
-                summary="Answer an incoming call",
-                request=parse.AcceptRequest,
-                optional_body=True,
-                replies={200: words.StatusReply}
-                | dict.fromkeys((400, 401, 404, 409, 413, 503), error),
-            ),
-            Route(
-                methods=("PUT", "POST"),
-                path=call + "/play",
-                handler=self.play,
-                summary="Play a prompt or text, with or without a menu; or stop it",
-                request=parse.PlayRequest,
-                replies={200: words.PlayReply}
-                | dict.fromkeys((400, 401, 404, 405, 406, 408, 409, 413, 503), error),
-            ),
-        )
 
     async def place(self, request: web.Request) -> web.StreamResponse:
         """`POST /call`: dial out."""
@@ -247,9 +198,7 @@ class Voice:
         assert number.trunk is not None  # noqa: S101 - _own_number has looked
         return dial_string(destination, number.trunk)
 
-    def _context(
-        self, app: App, number: OwnNumber, body: parse.CallRequest
-    ) -> dict[str, object]:
+    def _context(self, app: App, number: OwnNumber, body: parse.CallRequest) -> dict[str, object]:
         if body.event_url is not None:
             try:
                 self._ports.check_url(body.event_url)

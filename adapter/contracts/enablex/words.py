@@ -283,9 +283,7 @@ def hangup_reply(call: Call, now: float) -> HangupReply:
     )
 
 
-def play_reply(
-    call: Call, play_id: str, state: PlayState, now: float
-) -> PlayReply:
+def play_reply(call: Call, play_id: str, state: PlayState, now: float) -> PlayReply:
     """The reply to `PUT /call/{voice_id}/play`."""
     return PlayReply(
         voice_id=call.id,

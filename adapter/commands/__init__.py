@@ -1,0 +1,1 @@
+"""The commands of `ari-voice`, one module each; `adapter.cli` registers them."""

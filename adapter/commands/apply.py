@@ -1,0 +1,191 @@
+"""`ari-voice apply FILE` and `ari-voice check FILE`: provisioning.
+
+`check` touches nothing: not the database, not the media folder. `apply` stores the files of prompts
+first, under names made of their content, so that nothing that is in use changes; then it writes
+everything in one transaction. A running server sees that within a second.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+
+from adapter.commands.invocation import INVALID, Invocation, give_up, say
+from adapter.contracts.admin.parse import (
+    Checks,
+    Known,
+    NothingKnown,
+    Parsed,
+    ProvisioningInvalid,
+    parse,
+)
+from adapter.core.faults import StoreFailed
+from adapter.core.tenants import Change
+from adapter.media import wav
+from adapter.outbox import signing
+from adapter.outbox.egress import EgressRefused, Policy
+from adapter.settings import Settings
+from adapter.store.provisioning import ProvisioningStore
+from adapter.store.sqlite import SchemaTooNew, open_database
+from adapter.tables import Finding
+
+LARGEST_PROMPT: Final = 50 * 1024 * 1024
+
+_json = click.option("--json", "as_json", is_flag=True, help="Write one JSON object instead.")
+_file = click.argument("file", type=click.Path(path_type=Path))
+
+
+@click.command()
+@_file
+@_json
+@click.pass_obj
+def apply(invocation: Invocation, file: Path, as_json: bool) -> None:
+    """Bring the database up to what FILE declares; all or nothing."""
+    settings = invocation.settings()
+    with _outcomes(file, as_json):
+        settings.database.path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(open_database(settings.database.path, "full")) as connection:
+            store = ProvisioningStore(connection)
+            parsed = parse(file, store, _checks(settings))
+            declaration = parsed.declaration(partial(import_prompt, settings.media.folder))
+            changes = store.apply(declaration, new_secret=signing.new_secret)
+            generation = store.generation()
+        _report_changes(file, changes, generation, as_json)
+
+
+@click.command()
+@_file
+@_json
+@click.pass_obj
+def check(invocation: Invocation, file: Path, as_json: bool) -> None:
+    """Say everything that is wrong with FILE, and touch nothing."""
+    settings = invocation.settings()
+    with _outcomes(file, as_json), _stored(settings.database.path) as known:
+        parsed = parse(file, known, _checks(settings))
+        _report_valid(file, parsed, as_json)
+
+
+def import_prompt(folder: Path, file: Path) -> tuple[str, str]:
+    """Store a WAV file as Asterisk plays it, under a name made of its content.
+
+    Args:
+        folder: the media folder.
+        file: PCM WAV.
+
+    Returns:
+        Its path below the folder, and the SHA-256 of the file as it came.
+
+    Raises:
+        ValueError: it is not a WAV file that can be used, or too large.
+        OSError: it can't be read or written.
+    """
+    content = _read_prompt(file)
+    digest = hashlib.sha256(content).hexdigest()
+    relative = f"prompts/{digest[:2]}/{digest[2:]}.wav"
+    try:
+        wav.seconds_of(folder / relative)
+    except (OSError, wav.WavError):
+        wav.save(folder / relative, wav.to_telephone(content))
+    return relative, digest
+
+
+def _read_prompt(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        content = opened.read(LARGEST_PROMPT + 1)
+    if len(content) > LARGEST_PROMPT:
+        raise ValueError(f"larger than {LARGEST_PROMPT >> 20} MiB")
+    return content
+
+
+def _check_prompt(file: Path) -> None:
+    if not wav.read(_read_prompt(file)).frames:
+        raise ValueError("the WAV file has no audio")
+
+
+def _checks(settings: Settings) -> Checks:
+    policy = Policy.parse(settings.webhooks.allow)
+
+    def url(text: str) -> None:
+        try:
+            policy.check_url(text)
+        except EgressRefused as refused:
+            raise ValueError(f"{refused} (see the setting webhooks.allow)") from None
+
+    return Checks(url=url, secret=signing.parse_secret, prompt=_check_prompt)
+
+
+@contextmanager
+def _stored(path: Path) -> Iterator[Known]:
+    """What the database knows, read without leaving a trace, not even SQLite's own files."""
+    if not path.exists():
+        yield NothingKnown()
+        return
+    # Without a write-ahead log nobody has it open: immutable keeps SQLite from making one.
+    alone = not path.with_name(path.name + "-wal").exists()
+    uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
+    with closing(sqlite3.connect(uri, uri=True)) as connection:
+        yield ProvisioningStore(connection)
+
+
+@contextmanager
+def _outcomes(file: Path, as_json: bool) -> Iterator[None]:
+    """What goes wrong, as words and exit codes."""
+    try:
+        yield
+    except ProvisioningInvalid as invalid:
+        _report_invalid(file, invalid.findings, as_json)
+        raise click.exceptions.Exit(INVALID) from None
+    except OSError as error:
+        give_up(f"{error.filename or file}: {error.strerror or error}")
+    except (sqlite3.Error, SchemaTooNew, StoreFailed) as error:
+        give_up(f"database: {error}")
+
+
+def _report_invalid(file: Path, findings: tuple[Finding, ...], as_json: bool) -> None:
+    if as_json:
+        found = [asdict(finding) for finding in findings]
+        _write({"file": str(file), "valid": False, "findings": found})
+        return
+    say(findings)
+    click.echo(f"{file}: {_count(len(findings), 'error')}", err=True)
+
+
+def _report_valid(file: Path, parsed: Parsed, as_json: bool) -> None:
+    counts = {kind: len(rows) for kind, rows in parsed.rows.items() if rows}
+    if as_json:
+        _write({"file": str(file), "valid": True, "findings": [], "declared": counts})
+        return
+    declared = ", ".join(_count(number, kind) for kind, number in counts.items())
+    click.echo(f"{file}: valid ({declared or 'declares nothing'})")
+
+
+def _report_changes(file: Path, changes: Sequence[Change], generation: int, as_json: bool) -> None:
+    if as_json:
+        listed = [asdict(change) for change in changes]
+        body = {"file": str(file), "valid": True, "findings": [], "changes": listed}
+        _write(body | {"generation": generation})
+        return
+    for change in changes:
+        keys = f" ({', '.join(change.keys)})" if change.keys else ""
+        click.echo(f"{change.change:<9} {change.kind} {change.name}{keys}")
+    totals = Counter(change.change for change in changes)
+    summary = ", ".join(f"{number} {what}" for what, number in sorted(totals.items()))
+    click.echo(f"{file}: {summary or 'declares nothing'}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _write(body: object) -> None:
+    click.echo(msgspec.json.encode(body).decode())

@@ -1,0 +1,150 @@
+"""What a provisioning file can declare: one model for each kind of table.
+
+The models say names, types, defaults and forms. What takes more than one field, or another table,
+is in `adapter.contracts.admin.parse`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta, Struct
+
+from adapter.core.masked import Secret
+from adapter.core.tenants import EncryptionFormat
+
+AppId = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z",
+        description="up to 64 letters, digits and ._-",
+    ),
+]
+TrunkName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z](?:[a-z0-9_-]{0,30}[a-z0-9])?\Z",
+        description="up to 32 lower-case letters, digits, - and _, a letter first",
+    ),
+]
+PromptName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,127}\Z",
+        description="up to 128 letters, digits, spaces and ._-",
+    ),
+]
+Digits = Annotated[
+    str,
+    Meta(pattern=r"^\+?[0-9]{1,32}\Z", description='in quotes: "+46123456" or "46123456"'),
+]
+SipUser = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9._~*+-]{1,64}\Z",
+        description="up to 64 letters, digits and ._~*+-",
+    ),
+]
+Url = Annotated[str, Meta(max_length=2048, description="an http or https URL")]
+
+
+class App(Struct, kw_only=True):
+    """`[[app]]`"""
+
+    id: AppId
+    key: Annotated[Secret, Meta(description="password of the API, at least 16 characters")]
+    event_url: Url | None = None
+    webhook_encryption: Annotated[
+        bool | Literal["aes-128-cbc", "aes-192-cbc", "aes-256-cbc"],
+        Meta(description="false, true (aes-128-cbc), or one of these names"),
+    ] = False
+    webhook_encryption_format: EncryptionFormat = "base64"
+    webhook_secret: Annotated[
+        Secret | None, Meta(description="whsec_ and 24 to 64 bytes in base64")
+    ] = None
+    allowed_destinations: Annotated[
+        tuple[str, ...], Meta(description="number prefixes and SIP hosts")
+    ] = ()
+
+
+class Trunk(Struct, kw_only=True):
+    """`[[trunk]]`"""
+
+    name: TrunkName
+    uri: Annotated[str, Meta(description="sip:host[:port][;transport=udp|tcp|tls]")]
+    username: SipUser | None = None
+    password: Secret | None = None
+    register: bool = False
+    match: Annotated[
+        tuple[str, ...], Meta(description="addresses and networks its calls come from")
+    ] = ()
+    caller_id_header: Literal["from", "p-asserted-identity"] = "from"
+
+
+class Number(Struct, kw_only=True):
+    """`[[number]]`"""
+
+    number: Digits
+    app: AppId
+    event_url: Url | None = None
+    trunk: TrunkName | None = None
+    service: Literal["voice", "video"] = "voice"
+    inbound: bool = True
+    outbound: bool = True
+    greeting: PromptName | None = None
+    outbound_greeting: PromptName | None = None
+    accept_timeout: Annotated[Annotated[float, Meta(ge=1, le=120)], Meta(description="seconds")] = (
+        30.0
+    )
+
+
+class Prompt(Struct, kw_only=True):
+    """`[[prompt]]`"""
+
+    app: AppId
+    name: PromptName
+    file: Annotated[Path, Meta(description="a WAV file, relative to this file")]
+
+
+class Phone(Struct, kw_only=True):
+    """`[[phone]]`"""
+
+    extension: Annotated[
+        str,
+        Meta(
+            pattern=r"^[0-9]{1,16}(?:\*[0-9]{1,15})?\Z",
+            description="digits, perhaps with one * between them: 0003*210",
+        ),
+    ]
+    password: Annotated[Secret, Meta(description="at least 8 characters")]
+    name: Annotated[
+        str | None,
+        Meta(description='up to 64 characters, none of them ", <, >, \\ or a control character'),
+    ] = None
+    recording: bool = False
+
+
+def _given(value: object) -> bool:
+    return True
+
+
+def _switched_on(value: object) -> bool:
+    return value is not False
+
+
+LATER: Final[Mapping[str, Mapping[str, Callable[[object], bool]]]] = {
+    "app": {"max_concurrent_calls": _given, "calls_per_second": _given},
+    "number": {"pin": _given, "voicemail_detection": _switched_on},
+}
+"""Keys that a later version will have, by table, and what tells that a value asks for them."""
+
+MODELS: Final[Mapping[str, type[Struct]]] = {
+    "app": App,
+    "trunk": Trunk,
+    "number": Number,
+    "prompt": Prompt,
+    "phone": Phone,
+}
+"""The kinds of tables, in the order in which they depend on each other."""

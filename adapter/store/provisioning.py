@@ -1,0 +1,245 @@
+"""What was provisioned: read for each request, and written by `ari-voice apply`.
+
+Reading takes some microseconds (one prepared statement), so nothing is cached and every change is
+seen at once, also one that another process made. Writing is one transaction; it counts the
+generation up when something changed, which the running server watches.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import msgspec
+
+from adapter.core.faults import StoreFailed
+from adapter.core.tenants import (
+    App,
+    Change,
+    Declaration,
+    DeclaredApp,
+    Kind,
+    Number,
+    Phone,
+    StoredPrompt,
+    Trunk,
+    hash_key,
+    key_matches,
+)
+
+_APP = """
+SELECT id, key_hash, event_url, webhook_encryption, webhook_encryption_format, webhook_secret,
+       allowed_destinations
+FROM app WHERE id = ?
+"""
+_NUMBER_COLUMNS = """
+SELECT number, app, event_url, trunk, inbound, outbound, greeting, outbound_greeting,
+       accept_timeout
+FROM number
+"""
+_NUMBER = _NUMBER_COLUMNS + "WHERE number = ?"
+_NUMBERS_OF = _NUMBER_COLUMNS + "WHERE app = ? ORDER BY number"
+_TRUNK_COLUMNS = """
+SELECT name, uri, username, password, register, match, caller_id_header FROM trunk
+"""
+_TRUNK = _TRUNK_COLUMNS + "WHERE name = ?"
+_TRUNKS = _TRUNK_COLUMNS + "ORDER BY name"
+_PROMPT = "SELECT app, name, path, sha256 FROM prompt WHERE app = ? AND name = ?"
+_PHONE_COLUMNS = "SELECT extension, password, name, recording FROM phone "
+_PHONE = _PHONE_COLUMNS + "WHERE extension = ?"
+_PHONES = _PHONE_COLUMNS + "ORDER BY extension"
+_GENERATION = "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'provisioning_generation'"
+_NEXT_GENERATION = """
+UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'provisioning_generation'
+"""
+
+_KEYS: Mapping[Kind, tuple[str, ...]] = {
+    "app": ("id",),
+    "trunk": ("name",),
+    "number": ("number",),
+    "prompt": ("app", "name"),
+    "phone": ("extension",),
+}
+
+_decode_list = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+class ProvisioningStore:
+    """Provisioning in SQLite. Construct with a connection in autocommit, whose owner uses it."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def app(self, app_id: str) -> App | None:
+        """An app by its id."""
+        row = self._connection.execute(_APP, (app_id,)).fetchone()
+        return _app(row) if row else None
+
+    def number(self, digits: str) -> Number | None:
+        """A number, with or without its leading plus."""
+        row = self._connection.execute(_NUMBER, (digits.removeprefix("+"),)).fetchone()
+        return _number(row) if row else None
+
+    def numbers_of(self, app_id: str) -> list[Number]:
+        """The numbers of an app, in order."""
+        return [_number(row) for row in self._connection.execute(_NUMBERS_OF, (app_id,))]
+
+    def trunk(self, name: str) -> Trunk | None:
+        """A trunk by its name."""
+        row = self._connection.execute(_TRUNK, (name,)).fetchone()
+        return _trunk(row) if row else None
+
+    def trunks(self) -> list[Trunk]:
+        """All trunks, in order."""
+        return [_trunk(row) for row in self._connection.execute(_TRUNKS)]
+
+    def prompt(self, app: str, name: str) -> StoredPrompt | None:
+        """A prompt of an app."""
+        row = self._connection.execute(_PROMPT, (app, name)).fetchone()
+        return StoredPrompt(app=row[0], name=row[1], path=row[2], sha256=row[3]) if row else None
+
+    def phone(self, extension: str) -> Phone | None:
+        """A phone by its extension."""
+        row = self._connection.execute(_PHONE, (extension,)).fetchone()
+        return _phone(row) if row else None
+
+    def phones(self) -> list[Phone]:
+        """All phones, in order."""
+        return [_phone(row) for row in self._connection.execute(_PHONES)]
+
+    def generation(self) -> int:
+        """Goes up with every change."""
+        (value,) = self._connection.execute(_GENERATION).fetchone()
+        return int(value)
+
+    def apply(
+        self,
+        declaration: Declaration,
+        *,
+        new_secret: Callable[[], str],
+        new_salt: Callable[[], bytes] = secrets.token_bytes,
+    ) -> list[Change]:
+        """Write what is declared, all or nothing. What is not declared stays.
+
+        Args:
+            declaration: what shall be.
+            new_secret: makes the webhook secret of an app that has none.
+            new_salt: random bytes for the hash of a new key.
+
+        Returns:
+            What became of each object, in the order of the declaration.
+
+        Raises:
+            StoreFailed: nothing was written; a reference goes nowhere, or the file took no write.
+        """
+        execute = self._connection.execute
+        try:
+            execute("BEGIN IMMEDIATE")
+            changes = [
+                *(self._put("app", self._app_row(a, new_secret, new_salt), a.id)
+                  for a in declaration.apps),
+                *(self._put("trunk", _row(t), t.name) for t in declaration.trunks),
+                *(self._put("prompt", _row(p), f"{p.app}/{p.name}") for p in declaration.prompts),
+                *(self._put("number", _row(n), n.number) for n in declaration.numbers),
+                *(self._put("phone", _row(p), p.extension) for p in declaration.phones),
+            ]  # fmt: skip
+            if any(change.change != "unchanged" for change in changes):
+                execute(_NEXT_GENERATION)
+            execute("COMMIT")
+        except BaseException as error:
+            if self._connection.in_transaction:
+                execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise StoreFailed(f"provisioning was not written: {error}") from error
+            raise
+        return changes
+
+    def _app_row(
+        self, app: DeclaredApp, new_secret: Callable[[], str], new_salt: Callable[[], bytes]
+    ) -> dict[str, Any]:
+        """The row of an app: an unchanged key keeps its hash, no secret keeps the one there is."""
+        before = self.app(app.id)
+        row = _row(app)
+        key = row.pop("key")
+        if before is not None and key_matches(key, before.key_hash):
+            row["key_hash"] = before.key_hash
+        else:
+            row["key_hash"] = hash_key(key, new_salt())
+        if row["webhook_secret"] is None:
+            row["webhook_secret"] = before.webhook_secret if before is not None else new_secret()
+        return row
+
+    def _put(self, kind: Kind, row: Mapping[str, Any], name: str) -> Change:
+        """Insert or update one row; names of tables and columns are constants of this program."""
+        execute = self._connection.execute
+        where = " AND ".join(f"{key} = :{key}" for key in _KEYS[kind])
+        columns = ", ".join(row)
+        before = execute(f"SELECT {columns} FROM {kind} WHERE {where}", row).fetchone()  # noqa: S608
+        if before is None:
+            values = ", ".join(f":{column}" for column in row)
+            execute(f"INSERT INTO {kind} ({columns}) VALUES ({values})", row)  # noqa: S608
+            return Change(kind, name, "created")
+        changed = [column for column, old in zip(row, before, strict=True) if old != row[column]]
+        if not changed:
+            return Change(kind, name, "unchanged")
+        assignments = ", ".join(f"{column} = :{column}" for column in changed)
+        execute(f"UPDATE {kind} SET {assignments} WHERE {where}", row)  # noqa: S608
+        keys = dict.fromkeys(_AS_DECLARED.get(column, column) for column in changed)
+        return Change(kind, name, "updated", tuple(keys))
+
+
+_AS_DECLARED = {"key_hash": "key", "path": "file", "sha256": "file"}
+
+
+def _row(value: DeclaredApp | Trunk | Number | StoredPrompt | Phone) -> dict[str, Any]:
+    """A dataclass as columns: lists as JSON text, flags as 0 and 1."""
+    return {
+        key: msgspec.json.encode(one).decode() if isinstance(one, tuple)
+        else int(one) if isinstance(one, bool) else one
+        for key, one in asdict(value).items()
+    }  # fmt: skip
+
+
+def _app(row: tuple[Any, ...]) -> App:
+    return App(
+        id=row[0],
+        key_hash=row[1],
+        event_url=row[2],
+        webhook_encryption=row[3],
+        webhook_encryption_format=row[4],
+        webhook_secret=row[5],
+        allowed_destinations=_decode_list(row[6]),
+    )
+
+
+def _number(row: tuple[Any, ...]) -> Number:
+    return Number(
+        number=row[0],
+        app=row[1],
+        event_url=row[2],
+        trunk=row[3],
+        inbound=bool(row[4]),
+        outbound=bool(row[5]),
+        greeting=row[6],
+        outbound_greeting=row[7],
+        accept_timeout=row[8],
+    )
+
+
+def _trunk(row: tuple[Any, ...]) -> Trunk:
+    return Trunk(
+        name=row[0],
+        uri=row[1],
+        username=row[2],
+        password=row[3],
+        register=bool(row[4]),
+        match=_decode_list(row[5]),
+        caller_id_header=row[6],
+    )
+
+
+def _phone(row: tuple[Any, ...]) -> Phone:
+    return Phone(extension=row[0], password=row[1], name=row[2], recording=bool(row[3]))

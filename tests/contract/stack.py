@@ -1,0 +1,369 @@
+"""The whole adapter in this process, between a fake Asterisk and a customer's real HTTP server.
+
+Settings are read from a file and provisioning is done by `ari-voice apply`, as its users do it.
+Every reply, and every webhook when the stack closes, is validated against `/openapi.json`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+from click.testing import CliRunner
+from jsonschema import Draft202012Validator
+
+import adapter
+from adapter.app import Adapter
+from adapter.cli import main
+from adapter.configuration import load
+from adapter.media import wav
+from adapter.settings import Plugins, Settings
+from tests.fakes.ari_server import FakeAri
+from tests.fakes.speech import RATE, ScriptedTTS, hum
+from tests.fakes.webhook_sink import WebhookSink
+
+APP, KEY = "5f1c8a52e4b0", "key-of-the-test-app-0001"
+OTHER_APP, OTHER_KEY = "e07d55aa31c9", "key-of-another-app-0002"
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+RINGS = "15551000"
+GREETS = "15551001"
+GREETS_CALLEES = "15551002"
+INBOUND_ONLY = "15551003"
+NO_TRUNK = "15551004"
+OUTBOUND_ONLY = "15551005"
+ANOTHERS = "15552000"
+CALLEE = "+15559001"
+
+PROVISIONING = f"""
+[[app]]
+id = "{APP}"
+key = "{KEY}"
+event_url = "{{hook}}"
+webhook_secret = "{SECRET}"
+allowed_destinations = ["+1555", "!+1555666", "sip:callee.example", "0003"]
+[[app]]
+id = "{OTHER_APP}"
+key = "{OTHER_KEY}"
+event_url = "{{hook}}"
+webhook_secret = "{SECRET}"
+allowed_destinations = ["*"]
+[[trunk]]
+name = "carrier"
+uri = "sip:127.0.0.1:5080"
+match = ["127.0.0.1"]
+[[number]]
+number = "+{RINGS}"
+app = "{APP}"
+trunk = "carrier"
+accept_timeout = 1
+[[number]]
+number = "{GREETS}"
+app = "{APP}"
+trunk = "carrier"
+greeting = "default"
+[[number]]
+number = "{GREETS_CALLEES}"
+app = "{APP}"
+trunk = "carrier"
+outbound_greeting = "welcome"
+[[number]]
+number = "{INBOUND_ONLY}"
+app = "{APP}"
+trunk = "carrier"
+outbound = false
+[[number]]
+number = "{NO_TRUNK}"
+app = "{APP}"
+[[number]]
+number = "{OUTBOUND_ONLY}"
+app = "{APP}"
+trunk = "carrier"
+inbound = false
+[[number]]
+number = "{ANOTHERS}"
+app = "{OTHER_APP}"
+trunk = "carrier"
+[[prompt]]
+app = "{APP}"
+name = "welcome"
+file = "welcome.wav"
+[[prompt]]
+app = "{OTHER_APP}"
+name = "secret"
+file = "welcome.wav"
+[[phone]]
+extension = "0003*210"
+password = "a-long-password"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the API answered."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+
+    def __getitem__(self, key: str) -> Any:
+        return self.body[key]
+
+
+class Stack:
+    """A customer's view of one adapter. `start` it, use it, `stop` it.
+
+    Attributes:
+        ari: the fake Asterisk.
+        sink: where all webhooks go.
+        speech: the scripted synthesiser of the running adapter.
+        replies: every reply so far.
+    """
+
+    def __init__(self, folder: Path, ari: FakeAri, sink: WebhookSink) -> None:
+        self.folder = folder
+        self.ari = ari
+        self.sink = sink
+        self.replies: list[Reply] = []
+        self.adapter: Adapter
+        self.speech: ScriptedTTS
+        self._session: aiohttp.ClientSession
+        self._document: dict[str, Any] = {}
+
+    async def start(self) -> None:
+        """Start the adapter and fetch its document."""
+        self.adapter = Adapter(self.settings())
+        await self.adapter.start()
+        self._session = aiohttp.ClientSession()
+        async with self._session.get(f"{self.url}/openapi.json") as answer:
+            self._document = await answer.json()
+
+    async def stop(self) -> None:
+        """Close the adapter, and look at what the customer got."""
+        await self._session.close()
+        await self.adapter.close()
+        assert self.adapter.failure is None
+        self.validate_webhooks()
+
+    async def kill(self) -> None:
+        """End the adapter without a word: whatever it is doing stops where it is."""
+        await self._session.close()
+        own = str(Path(adapter.__file__).parent)
+        tasks = [task for task in asyncio.all_tasks() if _file_of(task).startswith(own)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.adapter.close()
+
+    def provision(self, text: str = "", *, hook: str = "") -> None:
+        """`ari-voice apply`: the whole of PROVISIONING, or a text of one's own."""
+        file = self.folder / "provisioning.toml"
+        file.write_text((text or PROVISIONING).replace("{hook}", hook or self.sink.url()))
+        arguments = ["--config", str(self._config), "apply", str(file)]
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 0, result.output
+
+    @property
+    def _config(self) -> Path:
+        return self.folder / "ari-voice.toml"
+
+    def configure(self, extra: str = "") -> None:
+        """Write the settings file and the WAV file that provisioning refers to."""
+        self._config.write_text(f"""
+cell = "00ff"
+[http]
+port = 0
+[asterisk]
+url = "{self.ari.base_url}"
+username = "{self.ari.username}"
+password = "{self.ari.password}"
+timeout = 2
+[database]
+path = "ari-voice.db"
+[media]
+folder = "media"
+[webhooks]
+allow = ["127.0.0.1"]
+retry = [{", ".join(["0.05"] * 40)}]
+[plugins]
+tts = ["scripted"]
+{extra}
+""")
+        wav.save(self.folder / "welcome.wav", wav.to_telephone(_wave(0.5)))
+
+    def settings(self) -> Settings:
+        """The settings file, with a handle on the synthesiser."""
+        settings = load(self._config, {})
+        scripted = {"started": self._speech_started}
+        plugins = Plugins(tts=settings.plugins.tts, settings={"scripted": scripted})
+        return msgspec.structs.replace(settings, plugins=plugins)
+
+    def _speech_started(self, tts: ScriptedTTS) -> None:
+        self.speech = tts
+
+    @property
+    def url(self) -> str:
+        """Where the adapter serves."""
+        return f"http://127.0.0.1:{self.adapter.port}"
+
+    # The API -------------------------------------------------------------------------------
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        json: Any = None,
+        *,
+        data: bytes | str | None = None,
+        base: str = "/voice/v1",
+        auth: tuple[str, str] | None = (APP, KEY),
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """One request; the reply must be the contract's JSON and as documented."""
+        credentials = aiohttp.encode_basic_auth(*auth) if auth else None
+        given = {"Authorization": credentials} if credentials else {}
+        async with self._session.request(
+            method,
+            f"{self.url}{base}{path}",
+            json=json,
+            data=data,
+            headers=given | {"Content-Type": "application/json"} | dict(headers or {}),
+        ) as answer:
+            text = await answer.text()
+            assert answer.content_type == "application/json", (answer.status, text)
+            reply = Reply(answer.status, msgspec.json.decode(text), dict(answer.headers))
+        self.replies.append(reply)
+        self._validate_reply(method, path, reply)
+        return reply
+
+    async def get(self, path: str) -> aiohttp.ClientResponse:
+        """A plain GET of anything; the body has been read."""
+        async with self._session.get(f"{self.url}{path}") as answer:
+            await answer.read()
+            return answer
+
+    async def place(self, **keys: Any) -> Reply:
+        """`POST /call` to the callee that answers at once."""
+        return await self.ask("POST", "/call", {"from": RINGS, "to": CALLEE} | keys)
+
+    async def play(self, call: str, **keys: Any) -> Reply:
+        """`PUT /call/{id}/play`."""
+        return await self.ask("PUT", f"/call/{call}/play", keys)
+
+    async def say(self, call: str, text: str = "hello", **keys: Any) -> Reply:
+        """`PUT /call/{id}/play` with text."""
+        return await self.play(call, text=text, language="en-US", voice="female", **keys)
+
+    async def hang_up(self, call: str) -> Reply:
+        """`DELETE /call/{id}`."""
+        return await self.ask("DELETE", f"/call/{call}")
+
+    async def connected(self, **keys: Any) -> str:
+        """A call that is up and whose application knows; its id."""
+        call: str = (await self.place(**keys))["voice_id"]
+        await self.event(call, "connected")
+        return call
+
+    async def offered(self, number: str = RINGS, caller: str = "+15557777") -> str:
+        """An inbound call whose application knows; its id."""
+        before = len(self.sink.received)
+        self.ari.inbound(number, caller=caller)
+        await self.sink.wait_for(before + 1)
+        call: str = self.sink.received[before].json["voice_id"]
+        return call
+
+    # Webhooks ------------------------------------------------------------------------------
+
+    def names(self, call: str) -> list[str]:
+        """What the customer was told of a call, in order; the same message twice counts once."""
+        return [name_of(body) for body in self.told(call)]
+
+    def told(self, call: str) -> list[dict[str, Any]]:
+        """The webhooks of a call, in order of their first arrival."""
+        first = {received.id: received.json for received in reversed(self.sink.received)}
+        order = dict.fromkeys(received.id for received in self.sink.received)
+        return [first[id_] for id_ in order if first[id_].get("voice_id") == call]
+
+    async def event(self, call: str, name: str, count: int = 1) -> dict[str, Any]:
+        """Wait for the count-th webhook of that name."""
+        await self.sink.wait_for(lambda _: self.names(call).count(name) >= count)
+        return [body for body in self.told(call) if name_of(body) == name][count - 1]
+
+    async def over(self, call: str) -> dict[str, Any]:
+        """Wait for the end of a call, and check that it is the end."""
+        ended = await self.event(call, "disconnected")
+        await self.quiet()
+        assert self.names(call).count("disconnected") == 1
+        assert self.names(call)[-1] == "disconnected"
+        return ended
+
+    async def quiet(self) -> None:
+        """Let everything that is due now happen: another call goes from its order to its end."""
+        call = (await self.ask("POST", "/call", _PASSER_BY, auth=(OTHER_APP, OTHER_KEY)))
+        await self.event(call["voice_id"], "connected")
+        await self.ask("DELETE", f"/call/{call['voice_id']}", auth=(OTHER_APP, OTHER_KEY))
+        await self.event(call["voice_id"], "disconnected")
+
+    # The document --------------------------------------------------------------------------
+
+    def _validate_reply(self, method: str, path: str, reply: Reply) -> None:
+        operation = self._operation(method, path)
+        if operation is None:
+            return
+        documented = operation["responses"].get(str(reply.status))
+        assert documented is not None, f"{reply.status} of {method} {path}: {reply.body}"
+        self._validate(documented["content"]["application/json"]["schema"], reply.body)
+
+    def _operation(self, method: str, path: str) -> Any:
+        for template, item in self._document["paths"].items():
+            pattern = re.sub(r"\{\w+\}", "[^/]+", template.removeprefix("/voice/v1"))
+            if re.fullmatch(pattern + "/?", path):
+                return item.get(method.lower())
+        return None
+
+    def validate_webhooks(self) -> None:
+        """Each webhook is a call event or a play event of the document, never both."""
+        for received in self.sink.received:
+            body = received.json
+            if "encrypted_data" in body:
+                continue
+            assert ("state" in body) != ("playstate" in body), body
+            kind = "enablex_play" if "playstate" in body else "enablex_call"
+            content = self._document["webhooks"][kind]["post"]["requestBody"]["content"]
+            self._validate(content["application/json"]["schema"], body)
+
+    def _validate(self, schema: Any, body: Any) -> None:
+        components = {"components": self._document["components"]}
+        Draft202012Validator(schema | components).validate(body)
+
+
+_PASSER_BY = {"from": ANOTHERS, "to": "+15550000"}
+
+
+def name_of(body: Mapping[str, Any]) -> str:
+    """The name of a webhook."""
+    return str(body.get("state") or body.get("playstate"))
+
+
+def _file_of(task: asyncio.Task[Any]) -> str:
+    return str(getattr(getattr(task.get_coro(), "cr_code", None), "co_filename", ""))
+
+
+def _wave(seconds: float) -> bytes:
+    import io
+    import wave
+
+    made = io.BytesIO()
+    with wave.open(made, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(hum(seconds))
+    return made.getvalue()

@@ -1,0 +1,265 @@
+"""The engine's ports, whole and small: an Asterisk that keeps channels, a speech that takes time.
+
+They behave like the real ones as far as the engine can see (asterisk/lab.md 1, 2, 4), and keep a
+log. No network: the real adapters are tested against the ARI server in `ari_server`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from adapter.core import inputs as i
+from adapter.core import outputs as o
+from adapter.core.faults import AsteriskDown, MediaUnavailable
+from adapter.core.ids import CallId, ChannelId, PlaybackId
+from adapter.core.message import Queued
+from adapter.core.model import Call, EndCause, Media, Phrase
+from adapter.core.resume import ChannelState, SeenChannel
+from adapter.engine.ports import Wording
+
+
+def nothing(_: object) -> None:
+    """Takes what nobody wants to know."""
+
+
+@dataclass
+class SimulatedAsterisk:
+    """Channels and playbacks, changed by effects and by the far end; tells events while heard.
+
+    Attributes:
+        hear: takes events, in order; replaced by `nothing` while we are away.
+        before: called with each effect before it is carried out.
+        log: effects that were carried out.
+        down: no request is answered.
+        gates: an effect of this type waits for its event.
+        refusals: an effect of this type is refused with this fact, once.
+    """
+
+    hear: Callable[[i.Input | i.CallArrived], None] = nothing
+    before: Callable[[o.Effect], None] = nothing
+    log: list[o.Effect] = field(default_factory=list)
+    down: bool = False
+    gates: dict[type, asyncio.Event] = field(default_factory=dict)
+    refusals: dict[type, i.Input] = field(default_factory=dict)
+    on_look: Callable[[ChannelId], None] = nothing
+    state: dict[ChannelId, ChannelState] = field(default_factory=dict)
+    arrivals: dict[ChannelId, i.CallArrived] = field(default_factory=dict)
+    played: set[PlaybackId] = field(default_factory=set)
+
+    async def perform(self, effect: o.Effect) -> i.Input | None:
+        """Carry an effect out."""
+        self.before(effect)
+        if gate := self.gates.get(type(effect)):
+            await gate.wait()
+        await self._reach()
+        self.log.append(effect)
+        return self.refusals.pop(type(effect), None) or self._do(effect)
+
+    async def channel(self, channel: ChannelId) -> ChannelState | None:
+        """What a channel does."""
+        seen = self.state.get(channel)
+        await self._reach()
+        self.on_look(channel)
+        return seen
+
+    async def playing(self, playback: PlaybackId) -> bool:
+        """Whether a playback exists."""
+        await self._reach()
+        return playback in self.played
+
+    async def channels(self) -> Iterable[SeenChannel]:
+        """All channels."""
+        await self._reach()
+        return [
+            SeenChannel(id=channel, state=state, arrival=self.arrivals.get(channel))
+            for channel, state in self.state.items()
+        ]
+
+    def done(self, kind: type) -> list[o.Effect]:
+        """What was carried out of one kind."""
+        return [effect for effect in self.log if isinstance(effect, kind)]
+
+    # The far end
+
+    def arrives(self, arrival: i.CallArrived) -> None:
+        """A call comes in."""
+        self.state[arrival.channel] = ChannelState.DOWN
+        self.arrivals[arrival.channel] = arrival
+        self._tell(arrival)
+
+    def rings(self, channel: ChannelId) -> None:
+        """The callee rings."""
+        self.state[channel] = ChannelState.RINGING
+        self._tell(i.ChannelRinging(channel=channel))
+
+    def picks_up(self, channel: ChannelId) -> None:
+        """The callee answers."""
+        self.state[channel] = ChannelState.UP
+        self._tell(i.ChannelUp(channel=channel))
+
+    def hangs_up(self, channel: ChannelId, q850: int = 16, sip_code: int | None = None) -> None:
+        """The far end hangs up, cancels or rejects; its playbacks go with it."""
+        del self.state[channel]
+        self.arrivals.pop(channel, None)
+        self.played.clear()
+        self._tell(i.ChannelGone(channel=channel, q850=q850, sip_code=sip_code))
+
+    def presses(self, channel: ChannelId, keys: str) -> None:
+        """The far end presses keys."""
+        for digit in keys:
+            self._tell(i.DigitPressed(channel=channel, digit=digit))
+
+    def finishes(self, playback: PlaybackId) -> None:
+        """A playback comes to its end."""
+        self.played.remove(playback)
+        self._tell(i.PlaybackFinished(playback=playback))
+
+    def dies(self) -> None:
+        """Everything is gone, and nobody is told (lab2.md 26)."""
+        self.state.clear()
+        self.arrivals.clear()
+        self.played.clear()
+
+    def _tell(self, event: i.Input | i.CallArrived) -> None:
+        hear = self.hear
+        asyncio.get_running_loop().call_soon(hear, event)
+
+    async def _reach(self) -> None:
+        await asyncio.sleep(0)
+        if self.down:
+            raise AsteriskDown("connection refused")
+
+    def _do(self, effect: o.Effect) -> i.Input | None:
+        match effect:
+            case o.CreateChannel(channel=channel):
+                if channel not in self.state:
+                    self.state[channel] = ChannelState.DOWN
+                    self._tell(i.ChannelReady(channel=channel))
+            case o.Dial(channel=channel) if channel in self.state:
+                return i.ChannelDialled(channel=channel)
+            case o.Answer(channel=channel) if channel in self.state:
+                self.arrivals.pop(channel, None)
+                self.picks_up(channel)
+            case o.Hangup(channel=channel):
+                if channel not in self.state:
+                    return i.ChannelGone(channel=channel)
+                self.hangs_up(channel)
+            case o.Play(channel=channel, playback=playback):
+                if channel not in self.state:
+                    return i.PlaybackRefused(playback=playback, detail="404")
+                self.played.add(playback)
+                self._tell(i.PlaybackStarted(playback=playback))
+            case o.StopPlayback(playback=playback) if playback in self.played:
+                self.finishes(playback)
+        return None
+
+
+@dataclass
+class SlowSpeech:
+    """Speaks a phrase when its gate is open; a text that begins with "broken" or "bug" fails.
+
+    Attributes:
+        asked: texts, as they were asked for.
+        gate: rendering waits for it.
+        cancelled: texts whose rendering was given up.
+    """
+
+    asked: list[str] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
+    gate: asyncio.Event | None = None
+
+    async def prepare(self, phrases: Sequence[Phrase]) -> Media:
+        """Make phrases playable."""
+        text = " ".join(phrase.text or "" for phrase in phrases)
+        self.asked.append(text)
+        try:
+            await (self.gate.wait() if self.gate else asyncio.sleep(0))
+        except asyncio.CancelledError:
+            self.cancelled.append(text)
+            raise
+        if text.startswith("broken"):
+            raise MediaUnavailable("no such voice")
+        if text.startswith("bug"):
+            raise ZeroDivisionError("a plug-in's bug")
+        return Media(uris=(f"sound:/media/{text}",), seconds=2.0)
+
+
+class PlainContract:
+    """Words every notice by its name; the end of a prompt in two messages, the ringing in none."""
+
+    def word(self, call: Call, notice: o.Notice, now: float) -> Sequence[Wording]:
+        """Say a notice."""
+        name = type(notice).__name__
+        said: dict[str, object] = {"call": call.id, "at": now}
+        if isinstance(notice, o.PromptOver):
+            said |= {"outcome": notice.outcome, "digits": notice.digits}
+            events = [name, "PromptNoted"]
+        else:
+            if isinstance(notice, o.CallEnded):
+                said["cause"] = notice.ending.cause
+            events = [] if isinstance(notice, o.CallRang) else [name]
+        return [Wording(event=event, url="http://app/", body=json.dumps(said)) for event in events]
+
+
+@dataclass
+class NotedOutbox:
+    """Keeps what it is told of."""
+
+    rows: list[Queued] = field(default_factory=list)
+
+    def notify(self, rows: Sequence[Queued]) -> None:
+        """These are in the database."""
+        self.rows += rows
+
+    @property
+    def events(self) -> list[str]:
+        """Names of the events, in order."""
+        return [row.message.event for row in self.rows]
+
+
+@dataclass
+class Counter:
+    """Counts."""
+
+    steps: list[tuple[o.Step, i.Input]] = field(default_factory=list)
+    away: list[tuple[i.CallArrived, o.HangupReason]] = field(default_factory=list)
+
+    def stepped(self, step: o.Step, given: i.Input, now: float, seconds: float) -> None:
+        """An input was applied."""
+        assert seconds >= 0
+        self.steps.append((step, given))
+
+    def turned_away(self, arrival: i.CallArrived, reason: o.HangupReason) -> None:
+        """A call was turned away."""
+        self.away.append((arrival, reason))
+
+
+@dataclass
+class Desk:
+    """Takes every call for one tenant, or turns it away.
+
+    Attributes:
+        reason: why calls are turned away; None takes them.
+    """
+
+    reason: EndCause | None = None
+    auto_answer: bool = False
+
+    def receive(self, arrival: i.CallArrived, call: CallId) -> i.OfferCall | EndCause:
+        """Whose is it?"""
+        if self.reason is not None:
+            return self.reason
+        return i.OfferCall(
+            id=call,
+            contract="plain",
+            owner="tenant",
+            caller=arrival.caller,
+            callee=arrival.called,
+            channel=arrival.channel,
+            max_duration=3600.0,
+            accept_timeout=30.0,
+            auto_answer=self.auto_answer,
+        )

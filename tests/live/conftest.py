@@ -1,0 +1,159 @@
+"""Live tests: one Asterisk and one simulated carrier for the session, an adapter for each test."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.fakes.webhook_sink import WebhookSink
+from tests.live.adapter_process import APP_ID, APP_KEY, SECRET, AdapterProcess
+from tests.live.asterisk import Carrier, Instance
+
+
+@pytest.fixture(scope="session")
+def folder() -> Iterator[Path]:
+    """A short path: Asterisk's control socket has room for 108 bytes."""
+    with tempfile.TemporaryDirectory(prefix="av-", dir="/tmp") as name:  # noqa: S108
+        yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def shared_asterisk(folder: Path) -> Iterator[Instance]:
+    """The adapter's Asterisk."""
+    instance = Instance(folder / "ast")
+    instance.start()
+    yield instance
+    instance.stop()
+
+
+@pytest.fixture(scope="session")
+def carrier(folder: Path, shared_asterisk: Instance) -> Iterator[Carrier]:
+    """The simulated carrier in front of it."""
+    instance = Carrier(folder / "car", shared_asterisk.sip_port)
+    instance.start()
+    yield instance
+    instance.stop()
+
+
+@pytest.fixture
+def asterisk(shared_asterisk: Instance) -> Instance:
+    """The adapter's Asterisk, running."""
+    if not shared_asterisk.running:
+        shared_asterisk.restart()
+    return shared_asterisk
+
+
+@pytest.fixture
+async def sink() -> AsyncIterator[WebhookSink]:
+    """The customer's application."""
+    async with WebhookSink() as sink:
+        yield sink
+
+
+@pytest.fixture
+async def adapter(
+    tmp_path: Path, asterisk: Instance, carrier: Carrier, sink: WebhookSink
+) -> AsyncIterator[AdapterProcess]:
+    """An adapter of this test's own, provisioned and ready."""
+    process = AdapterProcess(
+        tmp_path / "adapter",
+        asterisk=asterisk,
+        carrier_sip_port=carrier.sip_port,
+        event_url=sink.url(),
+        webhook_port=sink.port,
+    )
+    await process.cli("apply", "provision.toml")
+    await process.start()
+    yield process
+    await process.stop()
+    left = asterisk.cli("core show channels count")
+    if "0 active channels" not in left:
+        asterisk.cli("channel request hangup all")
+    assert "Traceback" not in process.log(), process.log()[-4000:]
+
+
+class Api:
+    """The customer's side of the EnableX contract."""
+
+    def __init__(self, session: aiohttp.ClientSession, sink: WebhookSink) -> None:
+        self._session = session
+        self.sink = sink
+
+    async def request(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """Status and JSON of one request."""
+        async with self._session.request(method, f"/voice/v1{path}", json=body) as answer:
+            return answer.status, await answer.json()
+
+    async def place(self, to: str, **more: Any) -> str:
+        """`POST /call`; returns the voice_id."""
+        status, reply = await self.request(
+            "POST", "/call", {"from": "+15551000", "to": to, **more}
+        )
+        assert status == 200, reply
+        return str(reply["voice_id"])
+
+    async def play(self, call: str, **what: Any) -> str:
+        """`PUT /play`; returns the play_id."""
+        if "prompt_name" not in what:
+            what = {"language": "en-US", "voice": "female", **what}
+        status, reply = await self.request("PUT", f"/call/{call}/play", what)
+        assert status == 200, reply
+        return str(reply["play_id"])
+
+    async def hang_up(self, call: str) -> None:
+        """`DELETE /call`."""
+        status, reply = await self.request("DELETE", f"/call/{call}")
+        assert status == 200, reply
+
+    def events(self, call: str | None = None) -> list[dict[str, Any]]:
+        """The acknowledged webhooks in the order of arrival, each once."""
+        seen: dict[str, dict[str, Any]] = {}
+        for received in self.sink.received:
+            if received.acknowledged:
+                seen.setdefault(received.id, received.json)
+        return [e for e in seen.values() if call is None or e["voice_id"] == call]
+
+    def names(self, call: str | None = None) -> list[str]:
+        """`state` or `playstate` of these."""
+        return [e.get("state") or e["playstate"] for e in self.events(call)]
+
+    async def event(self, name: str, seconds: float = 15.0) -> dict[str, Any]:
+        """Wait for the first event of this name."""
+        await self.sink.wait_for(lambda _: name in self.names(), timeout=seconds)
+        return next(e for e in self.events() if (e.get("state") or e["playstate"]) == name)
+
+    async def over(self, seconds: float = 20.0) -> list[str]:
+        """Wait for `disconnected` and a moment more; the names of all events."""
+        await self.event("disconnected", seconds)
+        await asyncio.sleep(0.3)
+        self.sink.verify(SECRET)
+        return self.names()
+
+
+@pytest.fixture
+async def api(adapter: AdapterProcess, sink: WebhookSink) -> AsyncIterator[Api]:
+    """The API of the adapter, with the app's credentials."""
+    headers = {"Authorization": aiohttp.encode_basic_auth(APP_ID, APP_KEY)}
+    async with aiohttp.ClientSession(adapter.base, headers=headers) as session:
+        yield Api(session, sink)
+
+
+Eventually = Callable[[Callable[[], bool], float], Awaitable[None]]
+
+
+@pytest.fixture
+def eventually() -> Eventually:
+    """Wait until a condition that no event tells of is true."""
+
+    async def wait(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+        async with asyncio.timeout(seconds):
+            while not condition():
+                await asyncio.sleep(0.05)
+
+    return wait
