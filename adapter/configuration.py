@@ -1,15 +1,15 @@
 """Reads the settings: one TOML file and the environment, which goes before the file.
 
 ``ARI_VOICE_HTTP__PORT`` is ``http.port``; a list is separated by commas; a variable that is set but
-empty counts as not given (as ``VAR=`` in a compose file), except that it empties a list. Every
-unknown key and every variable with our prefix that is no setting is an error.
+empty counts as not given (as ``VAR=`` in a compose file), except that it empties a list. An unknown
+key is an error, and so is a variable that looks like a setting and is none.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -103,15 +103,20 @@ class _Loading:
         top = {key: value for key, value in self._content.items() if key not in sections}
         values = self._values("", Settings, top)
         read = {name: self._section(name, model) for name, model in sections.items()}
-        known = [setting.variable for setting in described()]
-        unknown = [
-            Finding("environment", name, f"unknown setting{nearest(name, known)}")
-            for name in self._variables
-        ]
-        if findings := (*self._file.findings, *self._environment.findings, *unknown):
+        self._unknown_variables(sections)
+        if findings := (*self._file.findings, *self._environment.findings):
             raise SettingsInvalid(findings)
         built = {name: model(**read[name]) for name, model in sections.items()}
         return Settings(**(values | built))
+
+    def _unknown_variables(self, sections: Iterable[str]) -> None:
+        """Those that look like a setting; our tools have variables with this prefix, too."""
+        known = [setting.variable for setting in described()]
+        for name in self._variables:
+            section = name.removeprefix(PREFIX).partition("_")[0].lower()
+            if "__" in name or section in sections:
+                reason = f"unknown setting{nearest(name, known)}"
+                self._environment.findings.append(Finding("environment", name, reason))
 
     def _section(self, name: str, model: type[Struct]) -> dict[str, Any]:
         table = self._content.get(name, {})

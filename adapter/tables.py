@@ -140,10 +140,8 @@ class Reader:
         values: dict[str, Any] = {}
         for key, one in known.items():
             if key in table:
-                check = (checks or {}).get(key)
                 try:
-                    value = self._value(table[key], one.type)
-                    values[one.name] = value if check is None or value is None else check(value)
+                    values[one.name] = self._value(table[key], one.type, (checks or {}).get(key))
                 except ValueError as error:
                     self.fault(join(at, key), str(error))
             elif one.required:
@@ -152,12 +150,13 @@ class Reader:
                 values[one.name] = default_of(one)
         return values
 
-    def _value(self, given: object, kind: Any) -> Any:
+    def _value(self, given: object, kind: Any, check: Check | None) -> Any:
         try:
-            return convert(given, kind, strict=self.strict)
+            value = convert(given, kind, strict=self.strict)
         except ValueError as error:
             wanted = meaning(kind)
             raise ValueError(f"{error} ({wanted})" if wanted else str(error)) from None
+        return value if check is None or value is None else check(value)
 
 
 def join(at: str, key: str) -> str:

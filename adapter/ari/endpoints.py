@@ -18,7 +18,7 @@ from adapter.core.tenants import Phone, Trunk
 log = logging.getLogger(__name__)
 
 _COMMON = {
-    "disallow": "all",
+    "allow": "!all,ulaw,alaw",  # one attribute: the result of two would depend on their order
     "direct_media": "no",
     "dtmf_mode": "rfc4733",
     "send_connected_line": "no",
@@ -31,11 +31,13 @@ _COMMON = {
 
 
 class Endpoints:
-    """Pushes what was provisioned. Construct with the client and the SIP transport's name."""
+    """Pushes what was provisioned. Construct with the client.
 
-    def __init__(self, client: AriClient, transport: str = "transport-udp") -> None:
+    No endpoint names a transport: Asterisk takes the one that the address asks for.
+    """
+
+    def __init__(self, client: AriClient) -> None:
         self._client = client
-        self._transport = transport
 
     async def push(self, trunks: Iterable[Trunk], phones: Iterable[Phone]) -> None:
         """Create or update all of them; one that Asterisk refuses is logged and left out.
@@ -43,10 +45,8 @@ class Endpoints:
         Raises:
             AriError: Asterisk does not answer.
         """
-        anyone = {"transport": self._transport, "context": "blocked", "allow": "ulaw,alaw"}
-        await self._try(
-            "endpoint", SIP_URI_ENDPOINT, [("endpoint", SIP_URI_ENDPOINT, {**anyone, **_COMMON})]
-        )
+        anyone = {**_COMMON, "context": "blocked"}
+        await self._try("endpoint", SIP_URI_ENDPOINT, [("endpoint", SIP_URI_ENDPOINT, anyone)])
         for trunk in trunks:
             await self._try("trunk", trunk.name, self._trunk_objects(trunk))
         for phone in phones:
@@ -66,14 +66,12 @@ class Endpoints:
         name = trunk_endpoint(trunk.name)
         objects: list[tuple[str, str, dict[str, str]]] = []
         endpoint = {
-            "transport": self._transport,
+            **_COMMON,
             "context": "inbound",
             "aors": name,
-            "allow": "ulaw,alaw",
             "trust_id_inbound": "yes" if trunk.caller_id_header == "p-asserted-identity" else "no",
             "trust_id_outbound": "yes",
             "send_pai": "yes",
-            **_COMMON,
         }
         if trunk.username:
             auth = {
@@ -93,8 +91,7 @@ class Endpoints:
             user = trunk.username or ""
             host = trunk.uri.split(":", 1)[1]
             registration = {
-                "transport": self._transport,
-                "server_uri": trunk.uri,
+                    "server_uri": trunk.uri,
                 "client_uri": f"sip:{user}@{host}",
                 "outbound_auth": name,
                 "contact_user": user,
@@ -109,12 +106,10 @@ class Endpoints:
         auth = {"auth_type": "userpass", "username": name, "password": phone.password}
         aor = {"max_contacts": "5", "remove_existing": "yes", "qualify_frequency": "60"}
         endpoint = {
-            "transport": self._transport,
+            **_COMMON,
             "context": "phones",
             "aors": name,
             "auth": name,
-            "allow": "ulaw,alaw",
             "callerid": f'"{phone.name}" <{phone.extension}>' if phone.name else phone.extension,
-            **_COMMON,
         }
         return [("auth", name, auth), ("aor", name, aor), ("endpoint", name, endpoint)]

@@ -59,9 +59,9 @@ def resume(call: Call, seen: Seen) -> Recovery:
     """What to do for one live call.
 
     PLACING without a channel is safe to order again: a channel is dialled only after the row says
-    DIALING, and an id that is in use is refused by Asterisk. From DIALING on nothing is dialled again:
-    without a channel the call is over, and with one that still is silent and whose order we cannot
-    be sure of it is ended.
+    DIALING, and an id that is in use is refused by Asterisk. From DIALING on nothing is dialled
+    again: without a channel the call is over, and one that is silent and whose order to dial may
+    not have arrived is ended.
     """
     if seen.channel is None:
         if call.state is CallState.PLACING:

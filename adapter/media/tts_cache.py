@@ -121,6 +121,7 @@ class TtsCache:
         self._files: OrderedDict[str, _File] = OrderedDict()  # the longest unused first
         self._size = 0
         self._renders: dict[str, _Render] = {}
+        self._writing: set[str] = set()
         folder.mkdir(parents=True, exist_ok=True)
         for key, file in sorted(_found(folder), key=lambda found: found[1].used):
             self._keep(key, file)
@@ -149,8 +150,8 @@ class TtsCache:
                 self._observer.tts_hit(provider.name)
                 return ready
             task = asyncio.create_task(self._render(provider, request, key), name=f"tts {key}")
-            task.add_done_callback(_look_at)  # it may fail just as the last one leaves
             render = self._renders[key] = _Render(task)
+            task.add_done_callback(lambda _: self._rendered(key, render))
         else:
             self._observer.tts_hit(provider.name)
         return await self._wait(key, render)
@@ -169,10 +170,10 @@ class TtsCache:
             await asyncio.wait([render.task])  # unlike await, this cancel stays here
         finally:
             render.waiting -= 1
-            if not render.waiting:
+            # A thread that writes can't be cancelled, and is worth waiting for
+            if not render.waiting and key not in self._writing:
                 render.task.cancel()
-                if self._renders.get(key) is render:
-                    del self._renders[key]
+                self._forget(key, render)
         if render.task.cancelled():
             raise Unavailable("speech is not rendered any more: closing")
         return render.task.result()
@@ -187,17 +188,25 @@ class TtsCache:
             self._observer.tts_failed(provider.name, fault)
             raise fault from None
         path, now = self._path(key), self._now()
-        storing = asyncio.ensure_future(asyncio.to_thread(_store, path, speech, now))
-        # A thread can't be cancelled: the file is counted even when nobody waits any more
-        storing.add_done_callback(lambda done: self._stored(key, now, done))
-        size = await asyncio.shield(storing)
+        self._writing.add(key)
+        try:
+            size = await asyncio.to_thread(_store, path, speech, now)
+        finally:
+            self._writing.discard(key)
+        seconds = (size - wav.HEADER_SIZE) / 2 / wav.RATE
+        self._keep(key, _File(size, now, seconds))
+        self._evict()
         self._observer.tts_rendered(provider.name, time.monotonic() - started, size)
-        return Rendered(path, _seconds(size))
+        return Rendered(path, seconds)
 
-    def _stored(self, key: str, now: float, done: asyncio.Future[int]) -> None:
-        if not done.cancelled() and done.exception() is None:
-            self._keep(key, _File(done.result(), now, _seconds(done.result())))
-            self._evict()
+    def _rendered(self, key: str, render: _Render) -> None:
+        self._forget(key, render)
+        if not render.task.cancelled():
+            render.task.exception()  # seen, also when the last one who waited has just left
+
+    def _forget(self, key: str, render: _Render) -> None:
+        if self._renders.get(key) is render:
+            del self._renders[key]
 
     async def _try(self, provider: TTS, request: SpeechRequest) -> Speech:
         left = self._limits.tries
@@ -259,15 +268,6 @@ class TtsCache:
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}.wav"
-
-
-def _seconds(size: int) -> float:
-    return (size - wav.HEADER_SIZE) / 2 / wav.RATE
-
-
-def _look_at(task: asyncio.Task[Rendered]) -> None:
-    if not task.cancelled():
-        task.exception()
 
 
 def _found(folder: Path) -> Iterator[tuple[str, _File]]:

@@ -90,7 +90,7 @@ _GLOBAL_V6 = IPv6Network("2000::/3")
 _EMBEDDING = (IPv6Network("::ffff:0:0/96"), IPv6Network("64:ff9b::/96"))
 
 
-class EgressRefused(Exception):
+class EgressRefused(ValueError):
     """This URL or address may not be called; the text says why, and may be shown to a customer."""
 
 

@@ -49,7 +49,7 @@ async def post(
     url: str,
     body: bytes,
     headers: Mapping[str, str],
-    timeout: float,  # noqa: ASYNC109 - its end is an answer like any other
+    timeout: float,
 ) -> Answer:
     """Send once. Any 2xx is an acknowledgement; a redirect is not followed.
 

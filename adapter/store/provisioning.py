@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -130,7 +130,7 @@ class ProvisioningStore:
             new_salt: random bytes for the hash of a new key.
 
         Returns:
-            What became of each object, in the order of the declaration.
+            What became of each object, in the order in which they were written.
 
         Raises:
             StoreFailed: nothing was written; a reference goes nowhere, or the file took no write.
@@ -138,14 +138,7 @@ class ProvisioningStore:
         execute = self._connection.execute
         try:
             execute("BEGIN IMMEDIATE")
-            changes = [
-                *(self._put("app", self._app_row(a, new_secret, new_salt), a.id)
-                  for a in declaration.apps),
-                *(self._put("trunk", _row(t), t.name) for t in declaration.trunks),
-                *(self._put("prompt", _row(p), f"{p.app}/{p.name}") for p in declaration.prompts),
-                *(self._put("number", _row(n), n.number) for n in declaration.numbers),
-                *(self._put("phone", _row(p), p.extension) for p in declaration.phones),
-            ]  # fmt: skip
+            changes = list(self._changes(declaration, new_secret, new_salt))
             if any(change.change != "unchanged" for change in changes):
                 execute(_NEXT_GENERATION)
             execute("COMMIT")
@@ -156,6 +149,21 @@ class ProvisioningStore:
                 raise StoreFailed(f"provisioning was not written: {error}") from error
             raise
         return changes
+
+    def _changes(
+        self, all_: Declaration, new_secret: Callable[[], str], new_salt: Callable[[], bytes]
+    ) -> Iterator[Change]:
+        """Write each object after those it refers to."""
+        for app in all_.apps:
+            yield self._put("app", self._app_row(app, new_secret, new_salt), app.id)
+        for trunk in all_.trunks:
+            yield self._put("trunk", _row(trunk), trunk.name)
+        for prompt in all_.prompts:
+            yield self._put("prompt", _row(prompt), f"{prompt.app}/{prompt.name}")
+        for number in all_.numbers:
+            yield self._put("number", _row(number), number.number)
+        for phone in all_.phones:
+            yield self._put("phone", _row(phone), phone.extension)
 
     def _app_row(
         self, app: DeclaredApp, new_secret: Callable[[], str], new_salt: Callable[[], bytes]

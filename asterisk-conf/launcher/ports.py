@@ -9,7 +9,7 @@ and is free again when Asterisk is gone, however it died.
 from __future__ import annotations
 
 import contextlib
-import random
+import secrets
 import socket
 from dataclasses import dataclass
 
@@ -40,7 +40,7 @@ class Wish:
     rtp_end: int | None = None
 
 
-def choose(wish: Wish, bind: str) -> tuple[Ports, list[socket.socket]]:
+def choose(wish: Wish, bind: str, http_bind: str) -> tuple[Ports, list[socket.socket]]:
     """Ports as wished, the rest free ones, and the reservations for the child to inherit.
 
     Raises LauncherError when a wished port is taken or no slot is free.
@@ -48,21 +48,21 @@ def choose(wish: Wish, bind: str) -> tuple[Ports, list[socket.socket]]:
     if wish.rtp_start is not None:
         ports = _wished(wish, wish.rtp_start)
         held = _reserve_range(ports.rtp_start, ports.rtp_end)
-        _refuse_taken(ports, bind)
+        _refuse_taken(ports, bind, http_bind)
         return ports, held
     order = list(_SLOTS)
-    random.shuffle(order)  # not the slot that a restart is about to take back  # noqa: ERA001
+    secrets.SystemRandom().shuffle(order)  # rarely the slot that a restart is about to take back
     for base in order:
         ports = _wished(wish, base + _RTP_OFFSET)
         holder = _reserve(base)
         if holder is None:
             continue
         with contextlib.suppress(LauncherError):
-            _refuse_taken(ports, bind)
+            _refuse_taken(ports, bind, http_bind)
             return ports, [holder]
         holder.close()
     if wish.http is not None or wish.sip is not None:
-        _refuse_taken(_wished(wish, _SLOTS.start + _RTP_OFFSET), bind)
+        _refuse_taken(_wished(wish, _SLOTS.start + _RTP_OFFSET), bind, http_bind)
     raise LauncherError("no free range of ports: stop other instances, or give --rtp-start")
 
 
@@ -98,16 +98,18 @@ def _reserve(base: int) -> socket.socket | None:
     return holder
 
 
-def _refuse_taken(ports: Ports, bind: str) -> None:
-    for kind, port, what in (
-        (socket.SOCK_STREAM, ports.http, "HTTP"),
-        (socket.SOCK_DGRAM, ports.sip, "SIP"),
-        (socket.SOCK_STREAM, ports.sip, "SIP"),
+def _refuse_taken(ports: Ports, bind: str, http_bind: str) -> None:
+    for kind, address, port, what in (
+        (socket.SOCK_STREAM, http_bind, ports.http, "HTTP"),
+        (socket.SOCK_DGRAM, bind, ports.sip, "SIP"),
+        (socket.SOCK_STREAM, bind, ports.sip, "SIP"),
     ):
         with socket.socket(socket.AF_INET, kind) as probe:
             if kind == socket.SOCK_STREAM:  # a killed predecessor's connections do not count
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((bind, port))
+                probe.bind((address, port))
             except OSError as reason:
-                raise LauncherError(f"{what} port {bind}:{port} is not free: {reason}") from reason
+                raise LauncherError(
+                    f"{what} port {address}:{port} is not free: {reason}"
+                ) from reason

@@ -19,7 +19,11 @@ from launcher import debian, version
 from launcher.errors import LauncherError
 
 TOOLS = ("asterisk", "espeak-ng", "sipp")
-_BINARIES = {"asterisk": "usr/sbin/asterisk", "espeak-ng": "usr/bin/espeak-ng", "sipp": "usr/bin/sipp"}
+_BINARIES = {
+    "asterisk": "usr/sbin/asterisk",
+    "espeak-ng": "usr/bin/espeak-ng",
+    "sipp": "usr/bin/sipp",
+}
 _SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")  # not on an ordinary user's PATH
 
 
@@ -147,7 +151,9 @@ def _make_tree(cache: Path) -> None:
     shutil.rmtree(cache / "tree", ignore_errors=True)
     partial.rename(cache / "tree")
     if not _tree_is_good(cache):
-        raise LauncherError(f"the Asterisk unpacked in {cache} is unfit: Debian sid has another one")
+        raise LauncherError(
+            f"the Asterisk unpacked in {cache} is unfit: Debian sid has another one"
+        )
     shutil.rmtree(cache / "apt")
 
 

@@ -171,28 +171,35 @@ async def _run(command: list[str], text: bytes = b"") -> bytes:
         Unavailable: it failed.
         OSError: it can't be started.
     """
-    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=PIPE,
-        stdout=PIPE,
-        stderr=DEVNULL,
-        env=environment,
-        start_new_session=True,  # the program may be a script around espeak-ng: kill both
+    # In a task of its own: a cancel inside would kill the program without what it has started
+    starting = asyncio.create_task(
+        asyncio.create_subprocess_exec(
+            *command,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=DEVNULL,
+            env={**os.environ, "LC_ALL": "C.UTF-8"},
+            start_new_session=True,  # a script around espeak-ng and espeak-ng are one group
+        )
     )
     try:
+        process = await asyncio.shield(starting)
         output, _ = await process.communicate(text)
-    except BaseException:
-        await _kill(process)
+    except asyncio.CancelledError:
+        await _kill(starting)
         raise
     if process.returncode != 0:
         raise Unavailable(f"espeak-ng ended with {process.returncode}")
     return output
 
 
-async def _kill(process: Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    reaper = asyncio.ensure_future(process.communicate())
-    with contextlib.suppress(asyncio.CancelledError):
-        await asyncio.shield(reaper)  # a second cancel doesn't leave a zombie behind
+async def _kill(starting: asyncio.Task[Process]) -> None:
+    async def kill() -> None:
+        process = await starting
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.communicate()
+
+    reaper = asyncio.create_task(kill())
+    with contextlib.suppress(asyncio.CancelledError, OSError):  # a second cancel; never started
+        await asyncio.shield(reaper)

@@ -8,9 +8,10 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from typing import Any
 
 import aiohttp
+
+from tests.live.asterisk import Instance
 
 APP_ID = "5f1c8a52e4b0"
 APP_KEY = "key-of-the-test-app-0001"
@@ -31,12 +32,12 @@ class AdapterProcess:
         self,
         folder: Path,
         *,
-        asterisk: Any,
+        asterisk: Instance,
+        ari_port: int,
         carrier_sip_port: int,
         event_url: str,
         webhook_port: int,
         extra: str = "",
-        greeting: str = "",
     ) -> None:
         self.folder = folder
         self.port = free_port()
@@ -49,7 +50,7 @@ cell = "00ff"
 [http]
 port = {self.port}
 [asterisk]
-url = "http://127.0.0.1:{asterisk.http_port}"
+url = "http://127.0.0.1:{ari_port}"
 username = "{asterisk.ari_user}"
 password = "{asterisk.ari_password}"
 [webhooks]

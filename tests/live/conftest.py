@@ -14,6 +14,7 @@ import pytest
 from tests.fakes.webhook_sink import WebhookSink
 from tests.live.adapter_process import APP_ID, APP_KEY, SECRET, AdapterProcess
 from tests.live.asterisk import Carrier, Instance
+from tests.live.wire import Wire
 
 
 @pytest.fixture(scope="session")
@@ -57,13 +58,23 @@ async def sink() -> AsyncIterator[WebhookSink]:
 
 
 @pytest.fixture
+async def wire(asterisk: Instance) -> AsyncIterator[Wire]:
+    """What the adapter reaches Asterisk through."""
+    wire = Wire(asterisk.http_port)
+    await wire.start()
+    yield wire
+    await wire.stop()
+
+
+@pytest.fixture
 async def adapter(
-    tmp_path: Path, asterisk: Instance, carrier: Carrier, sink: WebhookSink
+    tmp_path: Path, asterisk: Instance, wire: Wire, carrier: Carrier, sink: WebhookSink
 ) -> AsyncIterator[AdapterProcess]:
     """An adapter of this test's own, provisioned and ready."""
     process = AdapterProcess(
         tmp_path / "adapter",
         asterisk=asterisk,
+        ari_port=wire.port,
         carrier_sip_port=carrier.sip_port,
         event_url=sink.url(),
         webhook_port=sink.port,
@@ -92,9 +103,7 @@ class Api:
 
     async def place(self, to: str, **more: Any) -> str:
         """`POST /call`; returns the voice_id."""
-        status, reply = await self.request(
-            "POST", "/call", {"from": "+15551000", "to": to, **more}
-        )
+        status, reply = await self.request("POST", "/call", {"from": "+15551000", "to": to, **more})
         assert status == 200, reply
         return str(reply["voice_id"])
 

@@ -90,7 +90,7 @@ def test_the_password_may_stand_in_a_file(tmp_path: Path) -> None:
 
 
 def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
-    """Unknown keys with the nearest known one, bad values with the reason, in file and environment."""
+    """Unknown keys with the nearest known one, bad values with the reason, wherever they stand."""
     config = write(
         tmp_path,
         'cel = "1"\nlog = 3\n[http]\nprot = 1\nport = 70000\ntls_cert = "x"\n'
@@ -106,14 +106,17 @@ def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
     ]
     assert found[0] == "cel: unknown key; did you mean 'cell'?"
     assert found[1] == "http.prot: unknown key; did you mean 'port'?"
-    assert found[-2] == "ARI_VOICE_LOG__LEVEL: is one of debug, info, warning, error (%s)" % (
-        "the least that is written"
-    )
+    assert found[-2].startswith("ARI_VOICE_LOG__LEVEL: is one of debug, info, warning, error")
     assert found[-1] == "ARI_VOICE_HTTP_PORT: unknown setting; did you mean 'ARI_VOICE_HTTP__PORT'?"
 
 
+def test_variables_of_our_tools_are_left_alone() -> None:
+    """With our prefix, but neither two underscores nor a table's name in front."""
+    assert load(None, {"ARI_VOICE_CACHE": "/c", "ARI_VOICE_ARI_PASSWORD": "p"}) == Settings()
+
+
 def test_tables_of_plugins(tmp_path: Path) -> None:
-    """A plug-in's table comes as it is, with the environment's keys; of one not used it is a slip."""
+    """A plug-in's table comes as it is, with the environment's keys; one not used is a slip."""
     config = write(tmp_path, '[plugins]\ntts = ["espeak"]\n[plugins.espeak]\ncommand = "e"')
     environ = {
         "ARI_VOICE_PLUGINS__ESPEAK__TIMEOUT": "2.5",

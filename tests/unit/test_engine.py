@@ -28,7 +28,7 @@ def writes_fail(made: Adapter, *, fail: bool = True) -> None:
 
 @runs_in_virtual_time
 async def test_a_call_from_its_placing_to_its_end(tmp_path: Path) -> None:
-    """The whole walk: effects, events, digits, webhooks in order, one row for each in the outbox."""
+    """The whole walk: effects, digits, and each event one row in the outbox, in order."""
     async with adapter(tmp_path) as made:
         call = await made.call_up()
         await made.playing(call.id, order(collect=COLLECT))
@@ -234,7 +234,7 @@ async def test_a_digit_in_time_replaces_the_prompt_s_deadline(tmp_path: Path) ->
 
 @runs_in_virtual_time
 async def test_message_ids_are_stable_and_unique(tmp_path: Path) -> None:
-    """They are made of the call, its version and their number in the step: a replay has the same."""
+    """They are made of the call, its version and their number in the step."""
     async with adapter(tmp_path) as made:
         call = await made.call_up()
         await made.playing(call.id, order())

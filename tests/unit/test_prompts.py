@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapter.core.model import Media, Phrase
@@ -165,6 +165,7 @@ async def test_odd_names_are_kept_safely(prompts: Prompts, tmp_path: Path, name:
     assert file.resolve() == file
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(min_size=1, max_size=12), min_size=2, max_size=6, unique=True))
 def test_names_do_not_collide(names: list[str]) -> None:
     """Different names are different files."""

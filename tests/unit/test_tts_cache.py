@@ -186,7 +186,7 @@ async def test_render_is_given_up_when_nobody_waits(cache: TtsCache, tts: Script
 async def test_file_written_after_a_cancel_is_counted(
     cache: TtsCache, tts: ScriptedTTS, counts: Counts, tmp_path: Path
 ) -> None:
-    """A cancel while the file is being written leaves a file that is known, or none."""
+    """Speech that is being written when the last one hangs up is kept for the next who asks."""
     task = asyncio.create_task(cache.speech(tts, HELLO))
     await settle()
     assert len(tts.asked) == 1
@@ -194,6 +194,7 @@ async def test_file_written_after_a_cancel_is_counted(
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert (await cache.speech(tts, HELLO)).seconds == 0.1
+    assert len(tts.asked) == 1
     assert cache.size == counts.size == sum(path.stat().st_size for path in files(tmp_path))
 
 

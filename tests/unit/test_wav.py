@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapter.media import wav
@@ -184,6 +184,7 @@ def test_refusals_say_why(content: bytes, words: str) -> None:
         wav.to_telephone(content)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.integers(0, 60), st.binary(max_size=8))
 def test_junk_is_refused_or_read(tail: bytes, at: int, patch: bytes) -> None:
     """Whatever bytes come, there is audio or a WavError, nothing else."""

@@ -73,9 +73,13 @@ class Adapter:
         self.asterisk.hear = self.routing.take
 
     async def reconcile(self) -> None:
-        """What happens at a start and at each reconnect; then events are heard."""
+        """What happens at a start and at each reconnect: events are held meanwhile, then heard."""
+        held: list[i.Input | i.CallArrived] = []
+        self.asterisk.hear = held.append
         self.engine.load()
         await reconcile(self.engine, self.asterisk, self.routing)
+        for event in held:
+            self.routing.take(event)
         self.listen()
 
     def row(self, call: CallId) -> Call:

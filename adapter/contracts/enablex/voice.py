@@ -115,7 +115,7 @@ class Voice:
 
     def receive(self, arrival: CallArrived, call: CallId) -> OfferCall | EndCause:
         """Whose an inbound call is: the app of the number that was called."""
-        number = self._ports.directory.number(arrival.called.removeprefix("+"))
+        number = self._ports.directory.number(arrival.called)
         if number is None or not number.inbound:
             return EndCause.NOT_FOUND
         if not self._ports.open_for_calls():
@@ -182,7 +182,7 @@ class Voice:
 
     def _own_number(self, app: App, text: str) -> OwnNumber:
         """The caller id, when it may be used (enablex.md, "Outbound")."""
-        number = self._ports.directory.number(text.removeprefix("+"))
+        number = self._ports.directory.number(text)
         if number is None or number.app != app.id:
             raise problems.foreign_number()
         if not number.outbound or number.trunk is None:

@@ -1,0 +1,226 @@
+"""The runner of effects: one line for each call, media beside it, and what becomes of failures."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from adapter.core import inputs as i
+from adapter.core import outputs as o
+from adapter.core.ids import CallId, ChannelId, channel_of
+from adapter.core.model import EndCause, Phrase
+from adapter.engine.effects import Effects
+from tests.fakes.engine_ports import SimulatedAsterisk, SlowSpeech
+from tests.fakes.virtual_time import runs_in_virtual_time
+from tests.unit.build import call_id, prompt_id
+
+ONE, TWO = call_id(1), call_id(2)
+CHANNEL = channel_of(ONE, 1)
+
+
+class World:
+    """A runner with its Asterisk, its speech, and the facts that came back."""
+
+    def __init__(self) -> None:
+        self.asterisk = SimulatedAsterisk()
+        self.speech = SlowSpeech()
+        self.facts: list[tuple[CallId, i.Input]] = []
+        self.effects = Effects(self.asterisk, self.speech, self.tell)
+
+    def tell(self, call: CallId, fact: i.Input) -> None:
+        self.facts.append((call, fact))
+
+    async def settle(self) -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+
+def create(call: CallId) -> o.CreateChannel:
+    return o.CreateChannel(
+        channel=channel_of(call, 1), endpoint="PJSIP/1@t", caller_number="", caller_name=""
+    )
+
+
+def hangup(channel: ChannelId = CHANNEL) -> o.Hangup:
+    return o.Hangup(channel=channel, reason=o.HangupReason.NORMAL)
+
+
+def prepare(text: str) -> o.PrepareMedia:
+    return o.PrepareMedia(prompt=prompt_id(1), phrases=(Phrase(text=text),))
+
+
+@runs_in_virtual_time
+async def test_commands_of_one_call_go_out_in_order() -> None:
+    """The second waits for the answer to the first, also when they come from different steps."""
+    world = World()
+    gate = world.asterisk.gates[o.CreateChannel] = asyncio.Event()
+    world.effects.run(ONE, (create(ONE), o.Ring(channel=CHANNEL)))
+    world.effects.run(ONE, (hangup(),))
+    await world.settle()
+    assert world.asterisk.log == []
+    assert not world.effects.idle(ONE)
+    gate.set()
+    await world.settle()
+    assert world.asterisk.log == [create(ONE), o.Ring(channel=CHANNEL), hangup()]
+    assert world.effects.idle(ONE)
+
+
+@runs_in_virtual_time
+async def test_commands_of_two_calls_go_out_side_by_side() -> None:
+    """A call that Asterisk keeps waiting does not hold up another."""
+    world = World()
+    world.asterisk.gates[o.Ring] = asyncio.Event()
+    world.effects.run(ONE, (o.Ring(channel=CHANNEL), create(ONE)))
+    world.effects.run(TWO, (create(TWO), hangup(channel_of(TWO, 1))))
+    await world.settle()
+    assert world.asterisk.log == [create(TWO), hangup(channel_of(TWO, 1))]
+    assert (world.effects.idle(ONE), world.effects.idle(TWO)) == (False, True)
+    await world.effects.close()
+
+
+@runs_in_virtual_time
+async def test_media_are_made_beside_the_line() -> None:
+    """Commands do not wait for speech that was ordered before them."""
+    world = World()
+    world.speech.gate = asyncio.Event()
+    world.effects.run(ONE, (prepare("slow"), create(ONE)))
+    await world.settle()
+    assert world.asterisk.log == [create(ONE)]
+    assert world.effects.preparing(ONE)
+    assert not world.effects.preparing(TWO)
+    world.speech.gate.set()
+    await world.settle()
+    ((call, fact),) = world.facts
+    assert call == ONE
+    assert isinstance(fact, i.MediaReady)
+    assert (fact.prompt, fact.media.uris) == (prompt_id(1), ("sound:/media/slow",))
+    assert not world.effects.preparing(ONE)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"), [("broken", "no such voice"), ("bug", "internal error")]
+)
+def test_media_that_fail_come_back_as_a_fact(text: str, reason: str) -> None:
+    """A voice that is not there says why; a plug-in's bug stays inside."""
+
+    @runs_in_virtual_time
+    async def body() -> None:
+        world = World()
+        world.effects.run(ONE, (prepare(text),))
+        await world.settle()
+        assert world.facts == [(ONE, i.MediaFailed(prompt=prompt_id(1), reason=reason))]
+
+    body()
+
+
+@runs_in_virtual_time
+async def test_a_refusal_comes_back_as_a_fact() -> None:
+    """What Asterisk answers is told, and the line goes on."""
+    world = World()
+    refused = i.ChannelRefused(channel=CHANNEL, cause=EndCause.CONGESTION, detail="500")
+    world.asterisk.refusals[o.CreateChannel] = refused
+    world.effects.run(ONE, (create(ONE), hangup()))
+    await world.settle()
+    assert world.facts == [(ONE, refused), (ONE, i.ChannelGone(channel=CHANNEL))]
+
+
+@runs_in_virtual_time
+async def test_an_effect_that_a_fact_makes_joins_the_line() -> None:
+    """A fact is told while its line still runs: what it orders goes out after it, once."""
+    world = World()
+
+    def again(call: CallId, fact: i.Input) -> None:
+        if isinstance(fact, i.ChannelRefused):
+            world.effects.run(call, (hangup(),))
+
+    effects = world.effects = Effects(world.asterisk, world.speech, again)
+    world.asterisk.refusals[o.CreateChannel] = i.ChannelRefused(
+        channel=CHANNEL, cause=EndCause.FAILED, detail=""
+    )
+    effects.run(ONE, (create(ONE),))
+    await world.settle()
+    assert world.asterisk.log == [create(ONE), hangup()]
+    assert effects.idle(ONE)
+
+
+@runs_in_virtual_time
+async def test_no_answer_is_no_fact() -> None:
+    """The row says what was ordered; the rest of the line is tried all the same."""
+    world = World()
+    world.asterisk.down = True
+    world.effects.run(ONE, (create(ONE), hangup()))
+    await world.settle()
+    assert (world.facts, world.asterisk.log) == ([], [])
+    assert world.effects.idle(ONE)
+    world.asterisk.down = False
+    world.effects.run(ONE, (create(ONE),))
+    await world.settle()
+    assert world.asterisk.log == [create(ONE)]
+
+
+def test_a_bug_in_one_effect_does_not_stop_the_line(caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged with its trace, and a hang-up behind it still goes out."""
+
+    @runs_in_virtual_time
+    async def body() -> None:
+        world = World()
+
+        def trip(effect: o.Effect) -> None:
+            if isinstance(effect, o.CreateChannel):
+                raise ZeroDivisionError("a bug")
+
+        world.asterisk.before = trip
+        world.effects.run(ONE, (create(ONE), hangup()))
+        await world.settle()
+        assert world.asterisk.log == [hangup()]
+
+    with caplog.at_level(logging.ERROR):
+        body()
+    (record,) = caplog.records
+    assert record.exc_info is not None
+    assert record.exc_info[0] is ZeroDivisionError
+
+
+@runs_in_virtual_time
+async def test_rendering_is_given_up_when_the_call_is_over() -> None:
+    """All of the call's renderings, and of no other call's."""
+    world = World()
+    world.speech.gate = asyncio.Event()
+    world.effects.run(ONE, (prepare("one"), prepare("two")))
+    world.effects.run(TWO, (prepare("three"),))
+    await world.settle()
+    world.effects.call_over(ONE)
+    await world.settle()
+    assert sorted(world.speech.cancelled) == ["one", "two"]
+    assert (world.effects.preparing(ONE), world.effects.preparing(TWO)) == (False, True)
+    assert world.facts == []
+    await world.effects.close()
+
+
+@runs_in_virtual_time
+async def test_close_stops_everything_at_once() -> None:
+    """Neither a waiting command nor a rendering goes on, and no fact is told."""
+    world = World()
+    world.speech.gate = asyncio.Event()
+    world.asterisk.gates[o.CreateChannel] = asyncio.Event()
+    world.effects.run(ONE, (prepare("one"), create(ONE), hangup()))
+    await world.settle()
+    await world.effects.close()
+    world.asterisk.gates[o.CreateChannel].set()
+    await world.settle()
+    assert (world.asterisk.log, world.facts) == ([], [])
+    assert world.speech.cancelled == ["one"]
+    assert len(asyncio.all_tasks()) == 1
+
+
+@runs_in_virtual_time
+async def test_a_call_with_nothing_to_run_has_no_task() -> None:
+    """Thousands of quiet calls cost no tasks."""
+    world = World()
+    world.effects.run(ONE, ())
+    assert world.effects.idle(ONE)
+    world.effects.run(ONE, (create(ONE), prepare("one")))
+    await world.settle()
+    assert len(asyncio.all_tasks()) == 1

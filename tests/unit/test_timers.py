@@ -1,0 +1,125 @@
+"""Timers: the nearest deadline of a row becomes an input when it passes, while it stands."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from adapter.core import inputs as i
+from adapter.core.ids import CallId
+from adapter.core.model import Call, CallState, PromptState
+from adapter.engine.timers import Timers
+from tests.fakes.virtual_time import runs_in_virtual_time
+from tests.unit.build import CALL, call_id, inbound, prompting, running
+
+
+class World:
+    """Timers, and what they told and when."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.told: list[tuple[float, CallId, i.Input]] = []
+        self.timers = Timers(loop.time, lambda c, g: self.told.append((loop.time(), c, g)))
+
+
+def waiting(call_at: float | None, prompt_at: float | None = None) -> Call:
+    """A call that is up, with these deadlines."""
+    call = replace(prompting(PromptState.COLLECTING), deadline=call_at)
+    if prompt_at is None:
+        return replace(call, prompt=None)
+    return replace(call, prompt=replace(running(call), deadline=prompt_at))
+
+
+@runs_in_virtual_time
+async def test_each_deadline_is_told_at_its_time() -> None:
+    """The prompt's first; the call's when the row that follows has armed it."""
+    world = World()
+    world.timers.arm(waiting(10.0, 3.0))
+    await asyncio.sleep(4.0)
+    assert world.told == [(3.0, CALL, i.PromptDeadline(at=3.0))]
+    world.timers.arm(waiting(10.0))
+    await asyncio.sleep(10.0)
+    assert world.told[1:] == [(10.0, CALL, i.CallDeadline(at=10.0))]
+
+
+@runs_in_virtual_time
+async def test_a_replaced_deadline_does_not_pass() -> None:
+    """Later, sooner, or dropped: the row's latest word counts."""
+    world = World()
+    world.timers.arm(waiting(3.0))
+    world.timers.arm(waiting(8.0))
+    await asyncio.sleep(5.0)
+    assert world.told == []
+    world.timers.arm(waiting(6.0))
+    await asyncio.sleep(2.0)
+    assert world.told == [(6.0, CALL, i.CallDeadline(at=6.0))]
+    world.timers.arm(waiting(9.0))
+    world.timers.arm(waiting(None))
+    await asyncio.sleep(5.0)
+    assert len(world.told) == 1
+
+
+@runs_in_virtual_time
+async def test_a_deadline_in_the_past_passes_at_once() -> None:
+    """After a restart: what passed while we were away is told as soon as the loop turns."""
+    world = World()
+    await asyncio.sleep(100.0)
+    world.timers.arm(waiting(50.0))
+    assert world.told == []
+    await asyncio.sleep(0.001)
+    assert [given for _, _, given in world.told] == [i.CallDeadline(at=50.0)]
+
+
+@runs_in_virtual_time
+async def test_two_deadlines_at_one_time_are_both_told() -> None:
+    """The prompt's before the call's."""
+    world = World()
+    world.timers.arm(waiting(5.0, 5.0))
+    await asyncio.sleep(6.0)
+    assert [given for _, _, given in world.told] == [
+        i.PromptDeadline(at=5.0),
+        i.CallDeadline(at=5.0),
+    ]
+
+
+@runs_in_virtual_time
+async def test_a_deadline_that_takes_over_the_time_of_another_is_told_as_itself() -> None:
+    """The prompt's time became the call's (a hang-up ordered as a digit came): it is not lost."""
+    world = World()
+    world.timers.arm(waiting(100.0, 5.0))
+    world.timers.arm(waiting(5.0))
+    await asyncio.sleep(6.0)
+    assert [given for _, _, given in world.told] == [i.CallDeadline(at=5.0)]
+
+
+@runs_in_virtual_time
+async def test_calls_have_their_own_timers() -> None:
+    """Arming one does not touch another."""
+    world = World()
+    other = replace(waiting(4.0), id=call_id(2))
+    world.timers.arm(other)
+    world.timers.arm(waiting(3.0))
+    world.timers.arm(waiting(None))
+    await asyncio.sleep(5.0)
+    assert world.told == [(4.0, call_id(2), i.CallDeadline(at=4.0))]
+
+
+@runs_in_virtual_time
+async def test_an_ended_call_has_no_timer() -> None:
+    """Its row has no deadline."""
+    world = World()
+    world.timers.arm(inbound(CallState.UP))
+    world.timers.arm(inbound(CallState.ENDED))
+    await asyncio.sleep(1e6)
+    assert world.told == []
+
+
+@runs_in_virtual_time
+async def test_clear_drops_them_all() -> None:
+    """Nothing passes after a stop."""
+    world = World()
+    world.timers.arm(waiting(3.0, 2.0))
+    world.timers.arm(replace(waiting(4.0), id=call_id(2)))
+    world.timers.clear()
+    await asyncio.sleep(10.0)
+    assert world.told == []
