@@ -7,7 +7,6 @@ are made. Not here: any contract's wording.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -57,7 +56,7 @@ def basic_credentials(request: web.Request) -> tuple[str, str] | None:
         return None
     try:
         user, colon, password = base64.b64decode(value, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # also binascii.Error, UnicodeDecodeError, and text that is not ASCII
         return None
     return (user, password) if colon else None
 

@@ -1,4 +1,4 @@
-"""The launcher's command line: arguments in, JSON out, one line on stderr and status 1 for a failure."""
+"""The launcher's command line: JSON on stdout; for a failure one line on stderr and status 1."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def _settings(options: argparse.Namespace) -> tuple[Settings, list[socket.socket
 
 
 def _password(file: Path | None, variable: str) -> str:
-    """From a file, the environment, or new. Never from the command line, which all users can read."""
+    """From a file, the environment, or new. Never an argument: all users can read those."""
     if file is not None:
         return file.read_text().strip()
     return os.environ.get(variable) or secrets.token_urlsafe(24)
@@ -198,9 +198,7 @@ def _carrier_commands(commands: Any) -> None:
     call.add_argument("--to", required=True)
     call.add_argument("--from", dest="caller", required=True)
     call.add_argument("--name", default="", help="the caller's name")
-    call.add_argument(
-        "--behave", default="", help="steps after the answer: wait:2,press:12#,hangup"
-    )
+    call.add_argument("--behave", default="", help="steps once answered: wait:2,press:12#,hangup")
     call.add_argument("--header", action="append", default=[], metavar="'Name: value'")
     call.add_argument("--via", choices=carrier.VIA, default=carrier.VIA[0])
     call.add_argument("--timeout", type=float, default=60.0, help="seconds to ring")

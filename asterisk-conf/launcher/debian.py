@@ -52,7 +52,7 @@ def download(root: Path) -> list[Path]:
     for tool in ("apt-get", "apt-config", "dpkg-deb", "tar"):
         if shutil.which(tool) is None:
             raise LauncherError(
-                f"{tool} is missing: install Asterisk 22, espeak-ng and sipp yourself, or use Debian"
+                f"{tool} is missing: install Asterisk 22, espeak-ng and sipp, or use Debian"
             )
     environment = {**os.environ, "APT_CONFIG": str(_prepare(root)), "LC_ALL": "C"}
     _apt(environment, "update")

@@ -29,7 +29,8 @@ def tell(stage: Stage, teller: Teller) -> None:
     teller.heading("Where")
     teller.quote(
         [
-            f"API              {stage.server.base_url}/voice/v1   (try {stage.server.base_url}/docs)",
+            f"API              {stage.server.base_url}/voice/v1",
+            f"for browsers     {stage.server.base_url}/docs",
             f"app id, app key  {account.app_id}  {account.app_key}",
             f"webhook secret   {account.webhook_secret}",
             f"its number       {NUMBER}",

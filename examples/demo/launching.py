@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -71,12 +70,12 @@ class Instance:
 
     @property
     def alive(self) -> bool:
-        """Whether its process is there."""
+        """Whether its process is there and not just waiting to be buried (proc(5), stat)."""
         try:
-            os.kill(self._report["pid"], 0)
-        except (KeyError, ProcessLookupError):
+            stat = Path(f"/proc/{self._report['pid']}/stat").read_text()
+        except (KeyError, FileNotFoundError, ProcessLookupError):
             return False
-        return True
+        return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
 
     async def call(self, *, to: str, caller: str, behave: str) -> None:
         """The carrier calls in, and behaves so once it is answered."""

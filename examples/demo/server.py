@@ -24,6 +24,10 @@ port = {port}
 url = "{ari_url}"
 username = "{ari_user}"
 password = "{ari_password}"
+[database]
+path = "ari-voice.db"
+[media]
+folder = "media"
 [webhooks]
 allow = ["127.0.0.1:{webhook_port}"]
 [plugins.espeak]
@@ -127,7 +131,7 @@ class Server:
         """Run `ari-voice ARGUMENTS`; returns the lines that it prints. Raises DemoFailed."""
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "adapter", "--config", str(self.settings), *arguments),
-            cwd=ROOT,
+            cwd=self.folder,
             env=_environment(),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -145,7 +149,7 @@ class Server:
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "adapter", "--config", str(self.settings), "serve"),
-                cwd=ROOT,
+                cwd=self.folder,
                 env=_environment(),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
@@ -189,5 +193,6 @@ async def _ready(session: aiohttp.ClientSession) -> bool:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, without settings of another adapter."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("ARI_VOICE_")}
+    """Ours, without settings of another adapter; the program is the one of this clone."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("ARI_VOICE_")}
+    return {**ours, "PYTHONPATH": str(ROOT)}

@@ -154,8 +154,12 @@ class Stage:
             self._teller.heading("The adapter's log, its end")
             self._teller.quote(words)
         await self._stack.aclose()
-        parts = {"Asterisk": self.asterisk, "the carrier": self.carrier, "adapter": self.server}
-        left = [name for name, part in parts.items() if part.alive]
+        alive = {
+            "Asterisk": self.asterisk.alive,
+            "the carrier": self.carrier.alive,
+            "the adapter": self.server.alive,
+        }
+        left = [name for name, is_alive in alive.items() if is_alive]
         if self.folder.exists():
             left.append(str(self.folder))
         if left:

@@ -1,4 +1,4 @@
-"""What the demonstration prints: one line for each thing that happens, with the time since its start."""
+"""What the demonstration prints: a line for each thing that happens, with the time of it."""
 
 from __future__ import annotations
 

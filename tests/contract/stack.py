@@ -7,10 +7,10 @@ Every reply, and every webhook when the stack closes, is validated against `/ope
 from __future__ import annotations
 
 import asyncio
-import importlib.metadata
+import io
 import re
-import sys
-from collections.abc import Callable, Mapping, Sequence
+import wave
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import aiohttp
 import msgspec
 from click.testing import CliRunner
 from jsonschema import Draft202012Validator
+from yarl import URL
 
 import adapter
 from adapter.app import Adapter
@@ -231,9 +232,9 @@ tts = ["scripted"]
         given = {"Authorization": credentials} if credentials else {}
         async with self._session.request(
             method,
-            f"{self.url}{base}{path}",
+            URL(f"{self.url}{base}{path}", encoded=True),
             json=json,
-            data=data,
+            data=io.BytesIO(data.encode() if isinstance(data, str) else data) if data else None,
             headers=given | {"Content-Type": "application/json"} | dict(headers or {}),
         ) as answer:
             text = await answer.text()
@@ -357,9 +358,6 @@ def _file_of(task: asyncio.Task[Any]) -> str:
 
 
 def _wave(seconds: float) -> bytes:
-    import io
-    import wave
-
     made = io.BytesIO()
     with wave.open(made, "wb") as file:
         file.setnchannels(1)

@@ -40,7 +40,7 @@ async def test_greeting_answers_by_itself(api: Api, carrier: Carrier) -> None:
     assert (await api.request("PUT", f"/call/{call}/accept", {}))[0] == 200
     await api.hang_up(call)
     assert await api.over() == ["incomingcall", "connected", "playfinished", "disconnected"]
-    assert loud_seconds(carrier.heard(channel)) > 1.0
+    assert loud_seconds(carrier.heard("+15551001", channel)) > 1.0
 
 
 async def test_rejected_call(api: Api, carrier: Carrier) -> None:

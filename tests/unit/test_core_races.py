@@ -188,6 +188,7 @@ def test_prompts_that_wait_are_dropped_with_the_call() -> None:
     call = run(
         inbound(CallState.ANSWERING, on_answer=(order(1), order(2))), up(inbound(CallState.UP))
     )
+    assert run(call.call, i.EndCall()).call.on_answer == ()
     made = run(call.call, i.EndCall(), gone(call.call))
     assert [type(notice) for notice in made.notices] == [PromptOver, CallEnded]
     assert made.call.on_answer == ()
