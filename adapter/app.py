@@ -136,9 +136,7 @@ class Adapter:
         settings = self._settings
         folder = settings.media.folder.resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        synthesisers = await registry.start_tts(
-            settings.plugins.tts, settings.plugins.settings
-        )
+        synthesisers = await registry.start_tts(settings.plugins.tts, settings.plugins.settings)
         self._stack.push_async_callback(registry.close, list(synthesisers.values()))
         limits = CacheLimits(bytes=settings.media.cache_bytes)
         cache = TtsCache(folder / "tts", limits, self._speech_metrics)

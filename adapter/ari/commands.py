@@ -8,6 +8,7 @@ dialled, ending what has ended.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable
 
@@ -31,6 +32,7 @@ from adapter.core.resume import ChannelState, SeenChannel
 
 log = logging.getLogger(__name__)
 
+_STASIS_TRIES, _STASIS_PAUSE = 20, 0.05  # seconds
 _CONTEXTS = {"inbound": "inbound", "phones": PHONE}  # asterisk-conf, extensions.conf
 
 
@@ -94,7 +96,7 @@ class Commands:
                     effect.endpoint, effect.channel, variables=_identity(effect)
                 )
             case outputs.Dial(channel=channel, timeout=timeout):
-                await client.dial(channel, timeout)
+                await self._dial(channel, timeout)
                 return ChannelDialled(channel=channel)
             case outputs.Ring(channel=channel):
                 await client.ring(channel)
@@ -110,6 +112,17 @@ class Commands:
             case outputs.PrepareMedia():
                 raise TypeError("media are not Asterisk's")
         return None
+
+    async def _dial(self, channel: ChannelId, timeout: float) -> None:
+        """Dial; a channel that was found by a recovery may be on its way into Stasis still."""
+        for _ in range(_STASIS_TRIES):
+            try:
+                return await self._client.dial(channel, timeout)
+            except Conflict as conflict:
+                if "Stasis" not in conflict.message:
+                    raise
+                await asyncio.sleep(_STASIS_PAUSE)
+        return await self._client.dial(channel, timeout)
 
 
 def _identity(effect: outputs.CreateChannel) -> dict[str, str]:

@@ -84,14 +84,12 @@ class Endpoints:
         objects.append(("aor", name, {"contact": trunk.uri}))
         objects.append(("endpoint", name, endpoint))
         if trunk.match:
-            objects.append(
-                ("identify", name, {"endpoint": name, "match": ",".join(trunk.match)})
-            )
+            objects.append(("identify", name, {"endpoint": name, "match": ",".join(trunk.match)}))
         if trunk.register:
             user = trunk.username or ""
             host = trunk.uri.split(":", 1)[1]
             registration = {
-                    "server_uri": trunk.uri,
+                "server_uri": trunk.uri,
                 "client_uri": f"sip:{user}@{host}",
                 "outbound_auth": name,
                 "contact_user": user,

@@ -79,9 +79,9 @@ async def read_body(request: web.Request, decoder: msgspec.json.Decoder[T]) -> T
         raise BadBody("the body is not valid JSON") from error
 
 
-def json_response(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> (
-    web.Response
-):
+def json_response(
+    body: object, status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
     """A JSON reply from a model or plain data."""
     return web.Response(
         body=_encode(body), status=status, content_type="application/json", headers=headers

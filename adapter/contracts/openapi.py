@@ -83,9 +83,7 @@ def _paths(apis: Sequence[Api], schema: Mapping[type, Any]) -> dict[str, Any]:
     return paths
 
 
-def _operation(
-    api: Api, route: Route, method: str, schema: Mapping[type, Any]
-) -> dict[str, Any]:
+def _operation(api: Api, route: Route, method: str, schema: Mapping[type, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": f"{api.tag}_{route.handler.__name__}_{method.lower()}",
         "summary": route.summary,

@@ -33,26 +33,20 @@ from adapter.core.model import (
     EndedBy,
     Ending,
 )
+from adapter.core.orders import create, dial, effects_in_force
 from adapter.core.outputs import (
     Answer,
     CallAnswered,
     CallEnded,
     CallOffered,
     CallRang,
-    CreateChannel,
-    Dial,
-    Effect,
-    Hangup,
-    HangupReason,
     Notice,
-    Ring,
     Step,
 )
 
 PLACE_TIMEOUT = 10.0
 ANSWER_TIMEOUT = 10.0
 HANGUP_RETRY = 5.0
-DIAL_SLACK = 5.0  # Asterisk's own limit is later than ours, so that we know who gave up
 
 Handler = Callable[[Call, Any, float], Step | None]  # None: late
 
@@ -87,24 +81,6 @@ def step(call: Call | None, given: i.Input, now: float) -> Step:
     return replace(made, call=replace(made.call, version=call.version + 1))
 
 
-def effects_in_force(call: Call) -> tuple[Effect, ...]:
-    """What the call's own state has ordered and can be ordered again without harm.
-
-    Dialling is not among it: Asterisk takes a second order for the same channel and dials twice.
-    """
-    match call.state:
-        case CallState.PLACING:
-            return (_create(call),)
-        case CallState.OFFERED:
-            return (Ring(channel=call.channel),)
-        case CallState.ANSWERING:
-            return (Answer(channel=call.channel),)
-        case CallState.ENDING:
-            return (Hangup(channel=call.channel, reason=_told(call)),)
-        case _:
-            return ()
-
-
 def _place(given: i.PlaceCall, now: float) -> Step:
     call = Call(
         id=given.id,
@@ -123,7 +99,7 @@ def _place(given: i.PlaceCall, now: float) -> Step:
         dial=given.dial,
         on_answer=given.on_answer,
     )
-    return Step(call=call, effects=(_create(call),))
+    return Step(call=call, effects=(create(call),))
 
 
 def _offer(given: i.OfferCall, now: float) -> Step:
@@ -145,31 +121,6 @@ def _offer(given: i.OfferCall, now: float) -> Step:
         on_answer=given.on_answer,
     )
     return Step(call=call, effects=effects_in_force(call), notices=(CallOffered(),))
-
-
-def _create(call: Call) -> CreateChannel:
-    assert call.dial is not None  # noqa: S101 - an outbound call has one
-    return CreateChannel(
-        channel=call.channel,
-        endpoint=call.dial.endpoint,
-        caller_number=call.dial.caller_number,
-        caller_name=call.dial.caller_name,
-    )
-
-
-def _dial(call: Call) -> Dial:
-    assert call.dial is not None  # noqa: S101 - an outbound call has one
-    return Dial(channel=call.channel, timeout=call.dial.ring_timeout + DIAL_SLACK)
-
-
-def _told(call: Call) -> HangupReason:
-    """What the far end hears of the end that we make."""
-    cause = call.ending.cause if call.ending else EndCause.HANGUP
-    if cause is EndCause.NOT_ACCEPTED:
-        return HangupReason.NO_ANSWER
-    if cause is EndCause.FAILED and call.direction is Direction.INBOUND:
-        return HangupReason.FAILURE
-    return HangupReason.NORMAL
 
 
 def _prompt(call: Call, given: i.PromptInput, now: float) -> Step | None:
@@ -202,7 +153,7 @@ def _ready(call: Call, given: i.ChannelReady, now: float) -> Step | None:
     if given.channel != call.channel or call.dial is None:
         return None
     call = replace(call, state=CallState.DIALING, deadline=now + call.dial.ring_timeout)
-    return Step(call=call, effects=(_dial(call),))
+    return Step(call=call, effects=(dial(call),))
 
 
 def _dialled(call: Call, given: i.ChannelDialled, now: float) -> Step | None:
@@ -220,9 +171,7 @@ def _ringing(call: Call, given: i.ChannelRinging, now: float) -> Step | None:
 def _up(call: Call, given: i.ChannelUp, now: float) -> Step | None:
     if given.channel != call.channel:
         return None
-    call = replace(
-        call, state=CallState.UP, answered_at=now, deadline=now + call.max_duration
-    )
+    call = replace(call, state=CallState.UP, answered_at=now, deadline=now + call.max_duration)
     made = _next_prompt(call, now) if call.on_answer else Step(call=call)
     return replace(made, notices=(CallAnswered(),))
 
@@ -367,43 +316,54 @@ TABLE: Mapping[CallState, Mapping[type, Handler]] = {
     CallState.ENDED: {i.AcceptCall: _accept_over},
 }
 
-LATE = frozenset(
-    {
-        (CallState.PLACING, i.ChannelDialled),
-        (CallState.TRYING, i.ChannelDialled),
-        (CallState.RINGING, i.ChannelDialled),
-        (CallState.OFFERED, i.ChannelDialled),
-        (CallState.ANSWERING, i.ChannelDialled),
-        (CallState.UP, i.ChannelDialled),
-        (CallState.ENDING, i.ChannelDialled),
-        (CallState.ENDED, i.ChannelDialled),
-        (CallState.PLACING, i.ChannelRinging),
-        (CallState.PLACING, i.ChannelUp),
-        (CallState.DIALING, i.ChannelReady),
-        (CallState.TRYING, i.ChannelReady),
-        (CallState.RINGING, i.ChannelReady),
-        (CallState.RINGING, i.ChannelRinging),
-        (CallState.OFFERED, i.ChannelReady),
-        (CallState.OFFERED, i.ChannelRinging),
-        (CallState.OFFERED, i.ChannelUp),
-        (CallState.OFFERED, i.ChannelRefused),
-        (CallState.ANSWERING, i.ChannelReady),
-        (CallState.ANSWERING, i.ChannelRinging),
-        (CallState.UP, i.ChannelReady),
-        (CallState.UP, i.ChannelRinging),
-        (CallState.UP, i.ChannelUp),
-        (CallState.UP, i.ChannelRefused),
-        (CallState.ENDING, i.ChannelReady),
-        (CallState.ENDING, i.ChannelRinging),
-        (CallState.ENDING, i.ChannelUp),
-        (CallState.ENDING, i.ChannelRefused),
-        (CallState.ENDING, i.EndCall),
-        (CallState.ENDED, i.ChannelReady),
-        (CallState.ENDED, i.ChannelRinging),
-        (CallState.ENDED, i.ChannelUp),
-        (CallState.ENDED, i.ChannelGone),
-        (CallState.ENDED, i.ChannelRefused),
-        (CallState.ENDED, i.CallDeadline),
-        (CallState.ENDED, i.EndCall),
-    }
-)
+_LATE: Mapping[type, tuple[CallState, ...]] = {
+    i.ChannelDialled: (
+        CallState.PLACING,
+        CallState.TRYING,
+        CallState.RINGING,
+        CallState.OFFERED,
+        CallState.ANSWERING,
+        CallState.UP,
+        CallState.ENDING,
+        CallState.ENDED,
+    ),
+    i.ChannelRinging: (
+        CallState.PLACING,
+        CallState.RINGING,
+        CallState.OFFERED,
+        CallState.ANSWERING,
+        CallState.UP,
+        CallState.ENDING,
+        CallState.ENDED,
+    ),
+    i.ChannelUp: (
+        CallState.PLACING,
+        CallState.OFFERED,
+        CallState.UP,
+        CallState.ENDING,
+        CallState.ENDED,
+    ),
+    i.ChannelReady: (
+        CallState.DIALING,
+        CallState.TRYING,
+        CallState.RINGING,
+        CallState.OFFERED,
+        CallState.ANSWERING,
+        CallState.UP,
+        CallState.ENDING,
+        CallState.ENDED,
+    ),
+    i.ChannelRefused: (
+        CallState.OFFERED,
+        CallState.UP,
+        CallState.ENDING,
+        CallState.ENDED,
+    ),
+    i.EndCall: (
+        CallState.ENDING,
+        CallState.ENDED,
+    ),
+    i.ChannelGone: (CallState.ENDED,),
+    i.CallDeadline: (CallState.ENDED,),
+}
+LATE = frozenset((state, given) for given, states in _LATE.items() for state in states)

@@ -114,18 +114,14 @@ def _stop_playback(call: Call, prompt: Prompt) -> tuple[Effect, ...]:
 
 
 def _play(call: Call, prompt: Prompt, media: Media, now: float) -> Turn:
-    effect = Play(
-        channel=call.channel, playback=playback_of(call.id, prompt.order.id), media=media
-    )
+    effect = Play(channel=call.channel, playback=playback_of(call.id, prompt.order.id), media=media)
     starting = replace(
         prompt, state=PromptState.STARTING, media=media, deadline=now + START_TIMEOUT
     )
     return Turn(starting, (effect,))
 
 
-def _over(
-    prompt: Prompt, outcome: Outcome, collected: CollectEnd | None, *effects: Effect
-) -> Turn:
+def _over(prompt: Prompt, outcome: Outcome, collected: CollectEnd | None, *effects: Effect) -> Turn:
     over = PromptOver(
         order=prompt.order, outcome=outcome, digits=prompt.digits, collected=collected
     )

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from adapter.core import inputs as i
-from adapter.core.call import effects_in_force
 from adapter.core.ids import ChannelId, playback_of
 from adapter.core.model import Call, CallState, EndCause, Prompt, PromptState
+from adapter.core.orders import effects_in_force
 from adapter.core.outputs import Effect, Play, PrepareMedia
 
 

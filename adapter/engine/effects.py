@@ -96,22 +96,21 @@ class Effects:
         line = self._lines[call]
         try:
             while line:
-                fact = await self._perform(call, line.popleft())
-                if fact is not None:
-                    self._tell(call, fact)
+                await self._perform(call, line.popleft())
         finally:
             del self._lines[call]
 
-    async def _perform(self, call: CallId, effect: Effect) -> Input | None:
+    async def _perform(self, call: CallId, effect: Effect) -> None:
         try:
-            return await self._asterisk.perform(effect)
+            fact = await self._asterisk.perform(effect)
+            if fact is not None:
+                self._tell(call, fact)
         except AsteriskDown as down:
             # No fact: the row says what was ordered; the reconnect or a deadline goes on from it
-            detail = {"call": call, "effect": type(effect).__name__}
-            log.warning("no answer from Asterisk", extra=detail, exc_info=down)
+            detail = {"call": call, "effect": type(effect).__name__, "error": str(down)}
+            log.warning("no answer from Asterisk", extra=detail)
         except Exception:
             log.exception("effect failed", extra={"call": call, "effect": type(effect).__name__})
-        return None
 
     async def _prepare(self, call: CallId, effect: PrepareMedia) -> None:
         try:

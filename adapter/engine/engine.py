@@ -179,9 +179,7 @@ class Engine:
         if made.effects:
             self.effects.run(call.id, made.effects)
 
-    def _messages(
-        self, call: Call, notices: Sequence[Notice], now: float
-    ) -> tuple[Message, ...]:
+    def _messages(self, call: Call, notices: Sequence[Notice], now: float) -> tuple[Message, ...]:
         contract = self._contracts[call.contract]
         wordings = [wording for notice in notices for wording in contract.word(call, notice, now)]
         return tuple(

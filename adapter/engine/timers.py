@@ -22,9 +22,7 @@ class Timers:
         tell: called with each deadline that has passed.
     """
 
-    def __init__(
-        self, now: Callable[[], float], tell: Callable[[CallId, Input], None]
-    ) -> None:
+    def __init__(self, now: Callable[[], float], tell: Callable[[CallId, Input], None]) -> None:
         self._now = now
         self._tell = tell
         self._armed: dict[CallId, tuple[Call, float, asyncio.TimerHandle]] = {}

@@ -1,7 +1,7 @@
 """An instance's life: start, run, restart, stop, kill, and its command line.
 
-`DIR/instance.json` (mode 0600) is all that is remembered: settings, process id, and when that process
-was born. It is there from the first start on, also while the instance is down.
+`DIR/instance.json` (mode 0600) is all that is remembered: settings, process id, and when that
+process was born. It is there from the first start on, also while the instance is down.
 """
 
 from __future__ import annotations
@@ -75,13 +75,13 @@ def refuse_running(folder: Path) -> None:
 def start(settings: Settings, layout: Layout, held: list[socket.socket]) -> Instance:
     """Render, start in the background, and wait until ARI answers 200.
 
-    Asterisk inherits the reserved ports (`held`). Raises LauncherError with the log's last line when
-    it does not come up.
+    Asterisk inherits the reserved ports (`held`). Raises LauncherError with the log's last line
+    when it does not come up.
     """
     root = render.render(settings, layout)
     account = _hand_over(settings)
     with (root / "log/console.log").open("ab") as log:
-        child = subprocess.Popen(  # noqa: S603
+        child = subprocess.Popen(
             _command(layout.program, root),
             cwd=root,
             stdin=subprocess.DEVNULL,
@@ -117,7 +117,7 @@ def run(settings: Settings, layout: Layout, held: list[socket.socket]) -> None:
         os.setuid(account["user"])
     os.chdir(root)
     command = _command(layout.program, root)
-    os.execv(command[0], command)  # noqa: S606
+    os.execv(command[0], command)
 
 
 def restart(folder: Path, layout: Layout) -> Instance:
@@ -141,7 +141,7 @@ def command_line(folder: Path, command: str) -> str:
     instance = load(folder)
     if not instance.is_up:
         raise LauncherError(f"the instance in {folder} is not running")
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [instance.program, "-C", f"{folder}/etc/asterisk.conf", "-rx", command],
         capture_output=True,
         text=True,

@@ -1,7 +1,7 @@
 """Ports that two instances never share.
 
-Ports are handed out in slots of 2 000 below the kernel's own range, so that no client socket takes a
-port between a crash and the restart. A slot is held by an abstract UNIX socket that the Asterisk
+Ports are handed out in slots of 2 000 below the kernel's own range, so that no client socket takes
+a port between a crash and the restart. A slot is held by an abstract UNIX socket that the Asterisk
 process inherits: it is machine-wide (exactly: per network namespace, as ports are), needs no file,
 and is free again when Asterisk is gone, however it died.
 """

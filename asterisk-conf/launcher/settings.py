@@ -75,6 +75,7 @@ class Settings:
             # 02: an address of local administration, so it can be no real card's
             "entity": ":".join(["02", *(f"{byte:02x}" for byte in digest[:5])]),
             "contact": f"{host}:{self.sip_port}",
+            "transmit_silence": "yes" if self.role == CARRIER else "no",
         }
 
     def to_json(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ RATE = 8000  # Hz; Asterisk plays a .wav only as 8 kHz, mono, 16 bit
 
 
 def chord(file: Path, tones: Sequence[float], seconds: float) -> None:
-    """Write a quiet chord of `tones` (Hz) that swells and fades once, so that it can be repeated."""
+    """Write a quiet chord of `tones` (Hz) that swells and fades once, fit to be repeated."""
     count = int(seconds * RATE)
     samples = []
     for index in range(count):

@@ -1,7 +1,7 @@
 """The machine's own apt sources: where its Debian mirror is and which keys sign it.
 
-Reads both formats of sources.list(5): one line each, and deb822. No mirror is named in this project;
-what the machine already trusts is what is used.
+Reads both formats of sources.list(5): one line each, and deb822. No mirror is named in this
+project; what the machine already trusts is what is used.
 """
 
 from __future__ import annotations

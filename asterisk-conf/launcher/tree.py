@@ -129,7 +129,7 @@ def _lock(cache: Path) -> Iterator[None]:
 
 
 def _tree_is_good(cache: Path) -> bool:
-    """Whether the tree is there and of a version that will do (an older launcher may have made it)."""
+    """Whether the tree is there and of a good version: an older launcher may have made it."""
     if not (cache / "tree").is_dir():
         return False
     (cache / "bin").mkdir(exist_ok=True)

@@ -272,6 +272,12 @@ tts = ["scripted"]
         await self.event(call, "connected")
         return call
 
+    async def answered(self, call: str) -> None:
+        """Wait until the callee has answered, whoever knows of it."""
+        channel = f"{call}.leg1"
+        channels = self.ari.channels
+        await self.ari.wait_for(lambda: channel in channels and channels[channel].state == "Up")
+
     async def offered(self, number: str = RINGS, caller: str = "+15557777") -> str:
         """An inbound call whose application knows; its id."""
         before = len(self.sink.received)

@@ -116,8 +116,8 @@ async def test_application_away(stack: Stack) -> None:
     """What happens while the application is away is delivered afterwards, in order, once."""
     await stack.sink.down()
     calls = [(await stack.place())["voice_id"] for _ in range(5)]
-    await stack.ari.wait_for(lambda: all(c.state == "Up" for c in stack.ari.channels.values()))
     for call in calls:
+        await stack.answered(call)
         await stack.hang_up(call)
     await stack.ari.wait_for(lambda: not stack.ari.channels)
     await stack.sink.up()
@@ -134,7 +134,7 @@ async def test_call_without_any_url(stack: Stack) -> None:
         f'webhook_secret = "{SECRET}"\n'
     )
     call = (await stack.place())["voice_id"]
-    await stack.ari.wait_for(lambda: stack.ari.channels[f"{call}.leg1"].state == "Up")
+    await stack.answered(call)
     await stack.hang_up(call)
     await stack.quiet()
     assert not stack.told(call)

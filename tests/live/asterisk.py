@@ -1,4 +1,4 @@
-"""Real Asterisks for tests and demonstrations, through the launcher's command line. Needs no pytest.
+"""Real Asterisks for tests, through the launcher's command line. Needs no pytest.
 
 Calls block for a fraction of a second (a process is started), on purpose: they are rare.
 """
