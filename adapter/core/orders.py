@@ -27,6 +27,7 @@ def effects_in_force(call: Call) -> tuple[Effect, ...]:
 
 
 def create(call: Call) -> CreateChannel:
+    """The order that makes the channel of an outbound call."""
     assert call.dial is not None  # noqa: S101 - an outbound call has one
     return CreateChannel(
         channel=call.channel,
@@ -37,6 +38,7 @@ def create(call: Call) -> CreateChannel:
 
 
 def dial(call: Call) -> Dial:
+    """The order that dials it."""
     assert call.dial is not None  # noqa: S101 - an outbound call has one
     return Dial(channel=call.channel, timeout=call.dial.ring_timeout + DIAL_SLACK)
 

@@ -27,7 +27,18 @@ _EMPTY = (
     "websocket_client.conf",
 )
 _GENERAL_ONLY = ("ccss.conf", "features.conf", "res_http_media_cache.conf", "udptl.conf")
-_FOLDERS = ("cache", "data", "etc", "heard", "lib/keys", "log", "moh", "run", "spool")
+_FOLDERS = (
+    "cache",
+    "data",
+    "etc",
+    "heard",
+    "lib/keys",
+    "log",
+    "moh",
+    "run",
+    "spool/monitor",
+    "spool/recording",  # ARI's record answers 500 without it
+)
 _SHARED_DATA = ("documentation", "rest-api", "static-http")
 
 

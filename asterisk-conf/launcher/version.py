@@ -1,7 +1,7 @@
 """Which Asterisk is good enough.
 
 22.10.1 is the oldest that will do: it fixes an unauthenticated denial of service in PJSIP and
-several deadlocks of ARI. Another major version is refused, because ARI's events differ between them.
+several deadlocks of ARI. Another major version is refused: ARI's events differ between them.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def _commands(stage: Stage) -> Iterator[str]:
     yield _order(curl, calls, "+15553061")
     yield "# the softphone rings"
     yield _order(curl, calls, PHONE)
-    yield "# state of a call, speech on it, its end"
+    yield "# state of a call; speech on it (408 while the menu plays); its end"
     yield f"{curl} {calls}/VOICE_ID"
     yield f"{curl} -X PUT {calls}/VOICE_ID/play -d '{said}'"
     yield f"{curl} -X DELETE {calls}/VOICE_ID"

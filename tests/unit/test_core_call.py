@@ -8,16 +8,7 @@ from typing import get_args
 import pytest
 
 from adapter.core import inputs as i
-from adapter.core.call import (
-    ANSWER_TIMEOUT,
-    DIAL_SLACK,
-    HANGUP_RETRY,
-    LATE,
-    PLACE_TIMEOUT,
-    TABLE,
-    effects_in_force,
-    step,
-)
+from adapter.core.call import ANSWER_TIMEOUT, HANGUP_RETRY, LATE, PLACE_TIMEOUT, TABLE, step
 from adapter.core.errors import CallOver, CallUnknown, CoreError, NotOffered
 from adapter.core.model import (
     Call,
@@ -26,6 +17,7 @@ from adapter.core.model import (
     EndedBy,
     Ending,
 )
+from adapter.core.orders import DIAL_SLACK, effects_in_force
 from adapter.core.outputs import (
     Answer,
     CallAnswered,

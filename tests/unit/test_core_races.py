@@ -7,9 +7,7 @@ from dataclasses import replace
 import pytest
 
 from adapter.core import inputs as i
-from adapter.core.call import (
-    step,
-)
+from adapter.core.call import step
 from adapter.core.errors import CallNotUp, CallOver
 from adapter.core.model import (
     CallState,

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapter.core import inputs as i
-from adapter.core.call import effects_in_force, step
+from adapter.core.call import step
 from adapter.core.ids import playback_of
 from adapter.core.model import Call, CallState, EndCause, PromptState
+from adapter.core.orders import effects_in_force
 from adapter.core.outputs import (
     Answer,
     CallEnded,

@@ -1,0 +1,294 @@
+"""The launcher without an Asterisk: apt sources, versions, settings, templates, ports, steps."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+CONF = Path(__file__).resolve().parents[2] / "asterisk-conf"
+sys.path.insert(0, str(CONF))
+
+from launcher import carrier, ports, process, render, sources, tree, version  # noqa: E402
+from launcher.errors import LauncherError  # noqa: E402
+from launcher.settings import Settings  # noqa: E402
+from launcher.tree import Layout  # noqa: E402
+
+SETTINGS = Settings(
+    role="adapter",
+    dir="/srv/a",
+    name="adapter",
+    app="ari-voice",
+    bind="127.0.0.1",
+    http_bind="127.0.0.1",
+    http_port=18088,
+    sip_port=15060,
+    rtp_start=16000,
+    rtp_end=16999,
+    ari_user="ari-voice",
+    ari_password="a-password-of-a-test",
+)
+CARRIER = replace(
+    SETTINGS, role="carrier", adapter_sip="127.0.0.1:5060", trunk_password="another-password"
+)
+
+
+def asterisk_in(folder: Path) -> Layout:
+    """The files of an Asterisk that rendering looks at, empty."""
+    modules, data = folder / "modules", folder / "share"
+    modules.mkdir()
+    for listing in CONF.glob("*/modules.txt"):
+        for line in listing.read_text().splitlines():
+            if line.endswith(".so"):
+                (modules / line.lstrip("?")).touch()
+    (data / "documentation").mkdir(parents=True)
+    prompts = data / "sounds/en_US_f_Allison"
+    prompts.mkdir(parents=True)
+    (prompts / "beep.wav").touch()
+    return Layout(folder / "asterisk", modules, data)
+
+
+def test_sources_of_both_formats(tmp_path: Path) -> None:
+    """The first Debian main archive is found among vendors', security and disabled ones."""
+    (tmp_path / "sources.list.d").mkdir()
+    (tmp_path / "sources.list").write_text(
+        "# deb http://old.example/debian bookworm main\n"
+        "deb [arch=amd64 signed-by=/k/v.gpg] https://vendor.example/apt stable main\n"
+        "deb-src http://src.example/debian bookworm main\n"
+    )
+    (tmp_path / "sources.list.d/debian.sources").write_text(
+        "Types: deb\nURIs: http://sec.example/debian-security\nSuites: x\nComponents: main\n\n"
+        "Types: deb\nEnabled: no\nURIs: http://off.example/debian\nSuites: x\nComponents: main\n"
+        "\n# a comment\nTypes: deb deb-src\nURIs: http://good.example/debian/\n"
+        "Suites: x x-updates\nComponents: main contrib\nSigned-By: /k/debian.gpg\n"
+    )
+    assert sources.debian(tmp_path) == sources.Source(
+        "http://good.example/debian/", ("main", "contrib"), "/k/debian.gpg"
+    )
+
+
+def test_one_line_source_with_options() -> None:
+    """Options in brackets, a comment behind, and a mirror list are read."""
+    [source] = sources.one_line(
+        "deb [ signed-by=/k/d.gpg arch=amd64 ] mirror+file:/etc/apt/debian.list sid main # x"
+    )
+    assert (source.signed_by, source.components) == ("/k/d.gpg", ("main",))
+    assert source.is_debian
+
+
+def test_no_debian_archive(tmp_path: Path) -> None:
+    """A machine without one gets a line that says what to do."""
+    (tmp_path / "sources.list").write_text("deb http://a.example/ubuntu noble main\n")
+    with pytest.raises(LauncherError, match="no Debian archive"):
+        sources.debian(tmp_path)
+
+
+def test_embedded_key_is_written_to_a_file(tmp_path: Path) -> None:
+    """A key inside a deb822 source becomes a file with its empty line restored."""
+    [source] = sources.deb822(
+        "Types: deb\nURIs: http://a.example/debian\nSuites: x\nComponents: main\nSigned-By:\n"
+        " -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n mQ\n -----END PGP PUBLIC KEY BLOCK-----\n"
+    )
+    file = sources.keys(source, tmp_path)
+    assert Path(file).read_text() == (
+        "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQ\n-----END PGP PUBLIC KEY BLOCK-----\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("banner", "expected"),
+    [
+        ("Asterisk 22.10.1+dfsg+~cs6.17.60671434-1\n", (22, 10, 1)),
+        ("Asterisk 22.11.0", (22, 11, 0)),
+    ],
+)
+def test_good_versions(banner: str, expected: tuple[int, int, int]) -> None:
+    """The oldest one, as Debian writes it, and a later one are good."""
+    assert version.check(version.parse(banner), "/usr/sbin/asterisk") == expected
+
+
+@pytest.mark.parametrize(
+    "banner", ["Asterisk 22.9.3", "Asterisk 20.99.0", "Asterisk 23.1.0", "Asterisk GIT-master", ""]
+)
+def test_bad_versions(banner: str) -> None:
+    """Older ones, other majors and unreadable ones are refused in one line."""
+    with pytest.raises(LauncherError) as refused:
+        version.check(version.parse(banner), "/usr/sbin/asterisk")
+    assert "\n" not in str(refused.value)
+
+
+def test_system_asterisk_of_another_major_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not silently replaced by an unpacked one."""
+    fake = tmp_path / "path/asterisk"
+    fake.parent.mkdir()
+    fake.write_text("#!/bin/sh\necho Asterisk 20.5.0\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{fake.parent}:/usr/bin:/bin")
+    with pytest.raises(LauncherError, match=r"20\.5\.0; this needs Asterisk 22"):
+        tree.tools(tmp_path / "cache", ["asterisk"])
+
+
+def test_good_system_asterisk_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is unpacked then, and the bin folder leads to it."""
+    fake = tmp_path / "path/asterisk"
+    fake.parent.mkdir()
+    fake.write_text("#!/bin/sh\necho Asterisk 22.10.2\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{fake.parent}:/usr/bin:/bin")
+    found = tree.tools(tmp_path / "cache", ["asterisk"])
+    assert found == {"asterisk": str(fake), "bin": str(tmp_path / "cache/bin")}
+    assert (tmp_path / "cache/bin/asterisk").resolve() == fake
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, CARRIER])
+def test_every_template_renders(settings: Settings, tmp_path: Path) -> None:
+    """No setting is left over in any file, and the dialplan's own ${...} are untouched."""
+    files = render.configuration(settings, asterisk_in(tmp_path))
+    assert [name for name, text in files.items() if "%%" in text] == []
+    assert "password = a-password-of-a-test" in files["ari.conf"]
+    assert "rtpend = 16999" in files["rtp.conf"]
+    assert "load=res_pjsip.so" in files["modules.conf"]
+    if settings.role == "adapter":
+        assert "Stasis(ari-voice,inbound)" in files["extensions.conf"]
+    else:
+        assert "${EXTEN:1}" in files["extensions.conf"]
+        assert "contact = sip:127.0.0.1:5060" in files["pjsip.conf"]
+
+
+def test_context_of_outbound_legs_holds_nothing(tmp_path: Path) -> None:
+    """A 302 finds no extension in it: the section is the last and empty."""
+    text = render.configuration(SETTINGS, asterisk_in(tmp_path))["extensions.conf"]
+    _, _, behind = text.partition("\n[blocked]\n")
+    assert behind.strip() == ""
+    assert "[blocked]" in text
+
+
+def test_missing_module_is_named(tmp_path: Path) -> None:
+    """A required module that is not there fails by name; an optional one is left out."""
+    layout = asterisk_in(tmp_path)
+    (layout.modules / "codec_opus_open_source.so").unlink()
+    assert "opus_open" not in render.configuration(SETTINGS, layout)["modules.conf"]
+    (layout.modules / "chan_pjsip.so").unlink()
+    with pytest.raises(LauncherError, match=r"chan_pjsip\.so"):
+        render.configuration(SETTINGS, layout)
+
+
+def test_rendered_folder_is_private(tmp_path: Path) -> None:
+    """Folder 0700, files 0600, and music on hold has a file even without the package's music."""
+    root = render.render(replace(SETTINGS, dir=str(tmp_path / "i")), asterisk_in(tmp_path))
+    assert root.stat().st_mode & 0o777 == 0o700
+    assert {file.stat().st_mode & 0o777 for file in (root / "etc").iterdir()} == {0o600}
+    assert (root / "moh/chord.wav").stat().st_size > 44
+    assert (root / "data/sounds/en/beep.wav").is_file()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"app": "a,b"},
+        {"app": "a\n[x]"},
+        {"app": "a\n"},
+        {"ari_password": "short"},
+        {"ari_password": "with;comment"},
+        {"bind": "localhost"},
+        {"dir": "/srv/with space"},
+        {"dir": "/srv/" + "x" * 90},
+    ],
+)
+def test_settings_that_would_break_a_file(change: dict[str, str]) -> None:
+    """What could end a line, begin a comment, or cut off the control socket is refused."""
+    with pytest.raises(LauncherError):
+        replace(SETTINGS, **change).checked()  # type: ignore[arg-type]
+
+
+def test_a_refused_password_is_not_shown() -> None:
+    """The error does not repeat it."""
+    with pytest.raises(LauncherError) as refused:
+        replace(SETTINGS, ari_password="se;cret-word").checked()
+    assert "cret-word" not in str(refused.value)
+
+
+def test_settings_survive_json() -> None:
+    """A restart reads what a start wrote, other keys aside."""
+    assert Settings.from_json({**CARRIER.to_json(), "pid": 1}) == CARRIER
+
+
+def test_instances_share_no_ports() -> None:
+    """While one instance's reservation is held, another gets ports elsewhere."""
+    one, held = ports.choose(ports.Wish(), "127.0.0.1", "127.0.0.1")
+    other, more = ports.choose(ports.Wish(), "127.0.0.1", "127.0.0.1")
+    try:
+        ranges = sorted([(one.http, one.rtp_end), (other.http, other.rtp_end)])
+        assert ranges[0][1] < ranges[1][0]
+        with pytest.raises(LauncherError, match="overlap"):
+            ports.choose(ports.Wish(rtp_start=one.rtp_start), "127.0.0.1", "127.0.0.1")
+    finally:
+        for holder in (*held, *more):
+            holder.close()
+
+
+def test_taken_port_is_named() -> None:
+    """A wished port that somebody has fails with its number."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = other.getsockname()[1]
+        with pytest.raises(LauncherError, match=str(taken)):
+            ports.choose(ports.Wish(http=taken), "127.0.0.1", "127.0.0.1")
+
+
+def test_only_the_same_process_counts_as_alive() -> None:
+    """A process id that was given out again is another process, and is never signalled."""
+    with subprocess.Popen(["sleep", "60"]) as child:
+        born = process.birth(child.pid)
+        assert process.lives(child.pid, born)
+        assert not process.end(child.pid, "1", 0.0)
+        assert process.lives(child.pid, born)
+        assert process.end(child.pid, born, 5.0)  # a zombie now: dead enough
+        assert not process.lives(child.pid, born)
+
+
+@pytest.mark.parametrize("behave", ["", "echo", "wait:2,press:12#*,speak,machine,hangup:1.5"])
+def test_known_steps(behave: str) -> None:
+    """Steps are taken as they are."""
+    assert carrier.steps(behave) == behave
+
+
+@pytest.mark.parametrize(
+    "behave", ["dance", "press:", "wait:x", "echo;hangup", "press:1)", "ring:3"]
+)
+def test_unknown_steps(behave: str) -> None:
+    """Nothing that the dialplan would not know, or would take for syntax, gets through."""
+    with pytest.raises(LauncherError):
+        carrier.steps(behave)
+
+
+@pytest.mark.parametrize("line", ["X-A", "X A: b", "X-A: b\r\nX-B: c", ": b", "X-A: \x00"])
+def test_malformed_headers(line: str) -> None:
+    """A header cannot bring another one along."""
+    with pytest.raises(LauncherError):
+        carrier.headers([line])
+
+
+def test_headers() -> None:
+    """Name and value are told apart at the first colon."""
+    assert carrier.headers(["X-A: b:c", "X-B:d"]) == {"X-A": "b:c", "X-B": "d"}
+
+
+def test_command_line_fails_in_one_line(tmp_path: Path) -> None:
+    """No traceback: one line on stderr, status 1."""
+    done = subprocess.run(
+        [sys.executable, str(CONF / "launcher"), "stop", "--dir", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "no instance" in done.stderr
