@@ -57,6 +57,7 @@ log = logging.getLogger(__name__)
 
 ASTERISK_PATIENCE = 10.0  # then the port opens without it; /readyz says so
 PROVISIONING_POLL = 1.0
+PROVISIONING_RETRY = 10.0
 DAY = 86400.0
 
 
@@ -73,6 +74,7 @@ class Adapter:
         self._draining = False
         self._failed = asyncio.Event()
         self._up = asyncio.Event()
+        self._pushed: int | None = None  # generation of the provisioning that Asterisk has
         self.failure: str | None = None
         self.port: int | None = None
 
@@ -287,23 +289,26 @@ class Adapter:
         self._ari_metrics.connected.set(0)
 
     async def _push_provisioning(self) -> None:
-        await self._endpoints.push(self._provisioning.trunks(), self._provisioning.phones())
+        generation = self._provisioning.generation()
+        taken = await self._endpoints.push(self._provisioning.trunks(), self._provisioning.phones())
+        self._pushed = generation if taken else None
 
     async def _watch_provisioning(self) -> None:
-        """`ari-voice apply` writes from another process: what it changed goes into Asterisk."""
-        pushed = self._provisioning.generation()
+        """`ari-voice apply` writes from another process: what it changed goes into Asterisk.
+
+        What Asterisk refused is offered again, because it may have been starting still.
+        """
         while True:
-            await asyncio.sleep(PROVISIONING_POLL)
+            await asyncio.sleep(PROVISIONING_RETRY if self._pushed is None else PROVISIONING_POLL)
             generation = self._provisioning.generation()
-            if generation == pushed or not self._listener.connected:
+            if generation == self._pushed or not self._listener.connected:
                 continue
             try:
                 await self._push_provisioning()
             except AriError as error:
                 log.warning("provisioning not pushed yet", extra={"error": str(error)})
-                continue
-            pushed = generation
-            log.info("provisioning changed", extra={"generation": generation})
+            else:
+                log.info("provisioning pushed", extra={"generation": generation})
 
     def _purges(self) -> tuple[Callable[[], int], ...]:
         retention = self._settings.retention

@@ -39,28 +39,36 @@ class Endpoints:
     def __init__(self, client: AriClient) -> None:
         self._client = client
 
-    async def push(self, trunks: Iterable[Trunk], phones: Iterable[Phone]) -> None:
+    async def push(self, trunks: Iterable[Trunk], phones: Iterable[Phone]) -> bool:
         """Create or update all of them; one that Asterisk refuses is logged and left out.
+
+        Returns:
+            Whether Asterisk took all of them.
 
         Raises:
             AriError: Asterisk does not answer.
         """
         anyone = {**_COMMON, "context": "blocked"}
-        await self._try("endpoint", SIP_URI_ENDPOINT, [("endpoint", SIP_URI_ENDPOINT, anyone)])
+        all_taken = await self._try(
+            "endpoint", SIP_URI_ENDPOINT, [("endpoint", SIP_URI_ENDPOINT, anyone)]
+        )
         for trunk in trunks:
-            await self._try("trunk", trunk.name, self._trunk_objects(trunk))
+            all_taken &= await self._try("trunk", trunk.name, self._trunk_objects(trunk))
         for phone in phones:
-            await self._try("phone", phone.extension, self._phone_objects(phone))
+            all_taken &= await self._try("phone", phone.extension, self._phone_objects(phone))
+        return all_taken
 
     async def _try(
         self, kind: str, name: str, objects: list[tuple[str, str, dict[str, str]]]
-    ) -> None:
+    ) -> bool:
         try:
             for object_type, object_id, fields in objects:
                 await self._client.put_config(object_type, object_id, fields)
         except Refused as refused:
             refusal = {"kind": kind, "object": name, "error": str(refused)}
             log.warning("not accepted by Asterisk", extra=refusal)
+            return False
+        return True
 
     def _trunk_objects(self, trunk: Trunk) -> list[tuple[str, str, dict[str, str]]]:
         name = trunk_endpoint(trunk.name)

@@ -70,7 +70,10 @@ async def read_body(request: web.Request, decoder: msgspec.json.Decoder[T]) -> T
         BadBody: no JSON, or not of the model's form.
         web.HTTPRequestEntityTooLarge: more than the application's limit.
     """
-    raw = await request.read() or b"{}"
+    try:
+        raw = await request.read() or b"{}"
+    except web.RequestPayloadError as error:
+        raise BadBody("the body is not what Content-Encoding says") from error
     try:
         return decoder.decode(raw)
     except msgspec.ValidationError as error:

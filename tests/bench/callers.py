@@ -26,6 +26,10 @@ ANSWER_LIMIT = 0.2
 SHARE = 0.99
 
 
+class SippFailed(RuntimeError):
+    """SIPp did not even begin; the text is the end of what it said."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of the calls of one step.
@@ -83,7 +87,11 @@ class Callers:
         self._address = address
 
     async def call(self, rate: float, seconds: float) -> Outcome:
-        """Place calls for so many seconds, and wait for their end."""
+        """Place calls for so many seconds, and wait for their end.
+
+        Raises:
+            SippFailed: it did not begin.
+        """
         count = max(1, round(rate * seconds))
         with Ear() as ear, tempfile.TemporaryDirectory(prefix="sipp-") as name:
             folder = Path(name)
@@ -102,21 +110,24 @@ class Callers:
     async def _start(
         self, scenario: str, rate: float, count: int, folder: Path, media_port: int
     ) -> asyncio.subprocess.Process:
-        first = max(1.0, rate / 2)
+        first = max(1, round(rate / 2))  # SIPp takes whole numbers only
+        more = max(1, round(rate) - first)
         shutil.copy(HERE / scenario, folder / "calls.xml")  # traces lie beside the scenario
-        return await asyncio.create_subprocess_exec(
-            *(self._program, self._target, "-sf", "calls.xml", "-s", self._number),
-            *("-i", self._address, "-p", str(_free_port(self._address))),
-            *("-key", "media", str(media_port), "-nostdin"),
-            *("-r", f"{first:g}", "-rate_increase", f"{max(1.0, rate - first):g}"),
-            *("-rate_max", f"{rate:g}", "-rate_interval", "1", "-no_rate_quit"),
-            *("-m", str(count), "-l", str(count + 1), "-recv_timeout", f"{PATIENCE * 1000:.0f}"),
-            *("-trace_rtt", "-rtt_freq", "1", "-trace_stat", "-stf", "stat.csv", "-fd", "1"),
-            cwd=folder,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
+        with (folder / "sipp.log").open("wb") as log:
+            return await asyncio.create_subprocess_exec(
+                *(self._program, self._target, "-sf", "calls.xml", "-s", self._number),
+                *("-i", self._address, "-p", str(_free_port(self._address))),
+                *("-key", "media", str(media_port), "-nostdin"),
+                *("-r", str(first), "-rate_increase", str(more), "-rate_max", str(first + more)),
+                *("-rate_interval", "1", "-no_rate_quit"),
+                *("-m", str(count), "-l", str(count + 1)),
+                *("-recv_timeout", f"{PATIENCE * 1000:.0f}"),
+                *("-trace_rtt", "-rtt_freq", "1", "-trace_stat", "-stf", "stat.csv", "-fd", "1"),
+                cwd=folder,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
 
 
 class Ear:
@@ -136,6 +147,8 @@ class Ear:
 
 
 def _read(folder: Path, rate: float, count: int) -> Outcome:
+    if not (folder / "stat.csv").exists():
+        raise SippFailed((folder / "sipp.log").read_text(errors="replace")[-500:])
     rows = list(csv.DictReader((folder / "stat.csv").read_text().splitlines(), delimiter=";"))
     placed, succeeded = 0, 0
     if rows:

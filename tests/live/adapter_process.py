@@ -154,6 +154,11 @@ name = "Test Phone"
         """SIGTERM, and wait for the drain."""
         await self._end(signal.SIGTERM)
 
+    async def ended(self) -> None:
+        """Wait for its end."""
+        assert self._process is not None
+        await self._process.wait()
+
     async def _end(self, number: int) -> None:
         process, self._process = self._process, None
         if process is None or process.returncode is not None:

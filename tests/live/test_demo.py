@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def temporary() -> Iterator[Path]:
     """Where the demonstration makes its folder; a short path, as Asterisk's socket needs it."""
-    with tempfile.TemporaryDirectory(prefix="avd-", dir="/tmp") as name:  # noqa: S108
+    with tempfile.TemporaryDirectory(prefix="avd-", dir="/tmp") as name:
         yield Path(name)
 
 
@@ -82,7 +82,7 @@ def left_behind(temporary: Path) -> list[str]:
 
 
 async def test_both_calls_are_made_and_shown(temporary: Path) -> None:
-    """Exit status 0: each webhook is printed in its order, `why` for both calls, and what was heard."""
+    """Exit status 0: webhooks are printed in their order, then `why`, then what was heard."""
     async with demo(temporary) as process:
         output, _ = await asyncio.wait_for(process.communicate(), 60)
     text = output.decode()
@@ -121,9 +121,11 @@ async def test_up_stays_until_it_is_ended(temporary: Path) -> None:
         assert account is not None
         headers = {"Authorization": aiohttp.encode_basic_auth(account[1], account[2])}
         body = {"from": "+15551000", "to": "+15550486"}
-        async with aiohttp.ClientSession(base[1], headers=headers) as api:
-            async with api.post("/voice/v1/call", json=body) as answer:
-                assert answer.status == 200
+        async with (
+            aiohttp.ClientSession(base[1], headers=headers) as api,
+            api.post("/voice/v1/call", json=body) as answer,
+        ):
+            assert answer.status == 200
         await until(process, "disconnect_reason=User busy")
         process.terminate()
         await asyncio.wait_for(process.communicate(), 30)
@@ -152,7 +154,7 @@ async def test_failure_is_told(temporary: Path) -> None:
 async def test_call_that_went_otherwise_is_a_failure(
     digit: str, sip_code: int, order: tuple[str, ...]
 ) -> None:
-    """Another key, another ending, a missing event or another order: each fails the demonstration."""
+    """Another key, ending or order, or a missing event: each fails the demonstration."""
     stage = Stage(Teller(), {"asterisk": "", "espeak-ng": ""})
     for name in order:
         key = "state" if name == "connected" else "playstate"

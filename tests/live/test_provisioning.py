@@ -1,0 +1,86 @@
+"""Trunks and phones that were declared are there in Asterisk, and change while the server runs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from tests.live.adapter_process import APP_ID, AdapterProcess
+from tests.live.asterisk import Carrier, Instance
+from tests.live.conftest import Api, Eventually
+from tests.live.sip_phone import SipPhone
+
+pytestmark = pytest.mark.live
+
+
+async def test_phone_registers_and_is_called(
+    api: Api, adapter: AdapterProcess, asterisk: Instance
+) -> None:
+    """A phone registers with its password, not with another, and the API rings it."""
+    (adapter.folder / "more.toml").write_text(
+        f"""
+[[app]]
+id = "{APP_ID}"
+key = "key-of-the-test-app-0001"
+event_url = "{api.sink.url()}"
+allowed_destinations = ["+1555", "0003*210"]
+"""
+    )
+    await adapter.cli("apply", "more.toml")
+    server = ("127.0.0.1", asterisk.sip_port)
+    wrong = SipPhone("0003*210", "not-the-password", server)
+    phone = SipPhone("0003*210", "a-long-password", server)
+    await wrong.open()
+    await phone.open()
+    try:
+        assert await wrong.register() in (401, 403)
+        assert await phone.register() == 200
+        await api.place("0003*210")
+        async with asyncio.timeout(5):
+            invite = await phone.invited.get()
+        assert "+15551000" in invite.split("\r\nFrom:")[1].split("\r\n")[0]
+        await api.over()
+        assert (await api.event("disconnected"))["sip_code"] == 486
+    finally:
+        wrong.close()
+        phone.close()
+
+
+async def test_trunk_is_added_while_the_server_runs(
+    api: Api, adapter: AdapterProcess, carrier: Carrier, eventually: Eventually
+) -> None:
+    """`apply` adds a trunk that registers; a call comes in through its registration."""
+    report = json.loads((carrier.dir / "instance.json").read_text())
+    (adapter.folder / "more.toml").write_text(
+        f"""
+[[trunk]]
+name = "registered"
+uri = "sip:127.0.0.1:{carrier.sip_port}"
+username = "subscriber"
+password = "{report["trunk_password"]}"
+register = true
+"""
+    )
+    assert "created   trunk registered" in await adapter.cli("apply", "more.toml")
+
+    def registered() -> bool:
+        return "subscriber/sip:" in carrier.cli("pjsip show contacts")
+
+    await eventually(registered, 20)
+    carrier.call(to="+15551000", from_="+15557770009", behave="wait:5", via="subscriber")
+    call = (await api.event("incomingcall"))["voice_id"]
+    await api.hang_up(call)
+    await api.over()
+
+
+async def test_what_was_applied_is_there_after_asterisk_restarted(
+    adapter: AdapterProcess, asterisk: Instance, eventually: Eventually
+) -> None:
+    """Asterisk forgets pushed objects when it restarts; they are pushed again."""
+    asterisk.kill()
+    asterisk.restart()
+    await eventually(lambda: "trunk-carrier" in asterisk.cli("pjsip show endpoints"), 15)
+    await eventually(lambda: "0003*210" in asterisk.cli("pjsip show endpoints"), 5)
+    await adapter.wait_ready()
