@@ -13,6 +13,7 @@ import click
 from adapter.commands.invocation import INVALID, Invocation, give_up
 from adapter.commands.timeline import CallNotFound, Timeline, clock
 from adapter.store.outbox import OutboxStore
+from adapter.store.provisioning import ProvisioningStore
 from adapter.store.sqlite import SchemaTooNew, open_database
 
 
@@ -62,6 +63,19 @@ def replay(invocation: Invocation, call: str) -> None:
         click.echo(difference)
         raise click.exceptions.Exit(INVALID)
     click.echo("the journal leads to the row")
+
+
+@click.command()
+@click.argument("app")
+@click.pass_obj
+def secret(invocation: Invocation, app: str) -> None:
+    """Print the webhook secret of APP, for whoever verifies its webhooks."""
+    with _database(invocation) as connection:
+        row = ProvisioningStore(connection).app(app)
+    if row is None:
+        click.echo(f"ari-voice: no app {app}", err=True)
+        raise click.exceptions.Exit(INVALID)
+    click.echo(row.webhook_secret)
 
 
 @click.group()

@@ -40,9 +40,13 @@ def connect(path: Path | str, synchronous: Synchronous = "normal") -> sqlite3.Co
     if not file.exists():
         file.touch(mode=0o600)
     connection = sqlite3.connect(file, isolation_level=None, cached_statements=256, timeout=5.0)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute(f"PRAGMA synchronous = {synchronous.upper()}")
-    connection.execute("PRAGMA foreign_keys = ON")
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {synchronous.upper()}")
+        connection.execute("PRAGMA foreign_keys = ON")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

@@ -165,7 +165,8 @@ def _wrapper(tree: Path, name: str) -> str:
     loader = next(iter(sorted(tree.glob("usr/lib/*-linux-gnu*/ld-linux*.so.*"))), None)
     if loader is None:
         raise LauncherError(f"{tree} holds no program loader: remove it and try again")
-    libraries = f"{loader.parent}:{loader.parent}/asterisk"
+    # Debian keeps private libraries of some packages in folders that only their users name
+    libraries = ":".join(str(loader.parent / name) for name in ("", "asterisk", "pulseaudio"))
     data = ""
     if name == "espeak-ng":  # its voices are looked for at a path that is built in
         voices = next(iter(sorted(tree.glob("usr/**/espeak-ng-data"))), tree)

@@ -129,5 +129,5 @@ FAULTS: Mapping[type[Fault], tuple[int, int | str, str]] = {
 
 def problem_of(error: core.CoreError | Fault) -> Problem:
     """The engine's refusal in the contract's words."""
-    words = CORE_ERRORS if isinstance(error, core.CoreError) else FAULTS
-    return Problem(*words[type(error)])  # type: ignore[index]
+    words: Mapping[type, tuple[int, int | str, str]] = {**CORE_ERRORS, **FAULTS}
+    return Problem(*next(words[kind] for kind in type(error).__mro__ if kind in words))

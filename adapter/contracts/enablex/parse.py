@@ -19,6 +19,7 @@ from adapter.core.model import Collect, Phrase, PromptOrder
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 MAX_TEXT = 5000
+MAX_DEPTH = 64  # of values that are given back: what reads them need not read any depth
 
 Timeout = Annotated[float, Meta(ge=1, le=10, description="seconds")]
 Name = Annotated[str, Meta(max_length=2048)]
@@ -114,12 +115,28 @@ def check_later_features(request: CallRequest) -> None:
             raise not_available(f"action_on_connect.{name}")
 
 
+def check_depth(key: str, value: Any) -> None:
+    """Refuse a value that is to be given back and is nested too deeply.
+
+    Raises:
+        Problem: 400, naming the key.
+    """
+    level = [value] if isinstance(value, list | dict) else []
+    for _ in range(MAX_DEPTH + 1):
+        if not level:
+            return
+        inside = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [one for inner in inside for one in inner if isinstance(one, list | dict)]
+    raise bad_request(f"{key} is nested more than {MAX_DEPTH} levels deep")
+
+
 def check_play(play: Play) -> None:
     """What can be said of a play request by itself.
 
     Raises:
         Problem: 400, naming what is wrong.
     """
+    check_depth("prompt_ref", play.prompt_ref)
     if truthy(play.asr):
         raise not_available("asr")
     if (play.prompt_name is None) == (play.text is None):
@@ -175,6 +192,7 @@ __all__ = [
     "Play",
     "PlayRequest",
     "Problem",
+    "check_depth",
     "check_later_features",
     "check_play",
     "order_of",

@@ -208,6 +208,7 @@ class Voice:
         for key in ("owner_ref", "custom_data"):
             value = getattr(body, key)
             if value is not msgspec.UNSET:
+                parse.check_depth(key, value)
                 context[key] = value
         return context
 
