@@ -21,6 +21,12 @@ from adapter.store.schema import migrations
 
 Synchronous = Literal["normal", "full"]
 
+_CHECKPOINT_PAGES = 16384
+"""Pages in the log (64 MB) at which a commit does the checkpoint itself, and waits for the disk.
+
+`adapter.store.upkeep` does it every second, elsewhere. SQLite's own 1000 pages are three calls.
+"""
+
 
 class SchemaTooNew(Exception):
     """The file was written by a later version of the adapter; a downgrade is refused."""
@@ -43,6 +49,7 @@ def connect(path: Path | str, synchronous: Synchronous = "normal") -> sqlite3.Co
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {synchronous.upper()}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         connection.execute("PRAGMA foreign_keys = ON")
     except BaseException:
         connection.close()

@@ -19,7 +19,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 WARM_UP = 2.0
-PATIENCE = 5.0  # seconds that a caller waits for any one message
+PATIENCE = 5.0
 NEVER = math.inf
 
 ANSWER_LIMIT = 0.2
@@ -78,9 +78,22 @@ class Callers:
         target: host and port of the SIP server.
         number: who is called.
         address: the callers' own address.
+        warm_up: seconds whose calls' answer times are not judged.
+        patience: seconds that a caller waits for any one message.
     """
 
-    def __init__(self, program: str, target: str, number: str, address: str) -> None:
+    def __init__(
+        self,
+        program: str,
+        target: str,
+        number: str,
+        address: str,
+        *,
+        warm_up: float = WARM_UP,
+        patience: float = PATIENCE,
+    ) -> None:
+        self._warm_up = warm_up
+        self._patience = patience
         self._program = program
         self._target = target
         self._number = number
@@ -97,11 +110,11 @@ class Callers:
             folder = Path(name)
             process = await self._start("call.xml", rate, count, folder, ear.port)
             try:
-                async with asyncio.timeout(seconds + 6 * PATIENCE):
+                async with asyncio.timeout(seconds + 6 * self._patience):
                     await process.wait()
             finally:
                 await _end(process)
-            return _read(folder, rate, count)
+            return _read(folder, rate, count, self._warm_up)
 
     async def hold(self, count: int, rate: float, folder: Path) -> asyncio.subprocess.Process:
         """Place calls that stay up; the process is the caller's to end."""
@@ -121,7 +134,7 @@ class Callers:
                 *("-r", str(first), "-rate_increase", str(more), "-rate_max", str(first + more)),
                 *("-rate_interval", "1", "-no_rate_quit"),
                 *("-m", str(count), "-l", str(count + 1)),
-                *("-recv_timeout", f"{PATIENCE * 1000:.0f}"),
+                *("-recv_timeout", f"{self._patience * 1000:.0f}"),
                 *("-trace_rtt", "-rtt_freq", "1", "-trace_stat", "-stf", "stat.csv", "-fd", "1"),
                 cwd=folder,
                 stdin=asyncio.subprocess.DEVNULL,
@@ -146,7 +159,7 @@ class Ear:
         self._socket.close()
 
 
-def _read(folder: Path, rate: float, count: int) -> Outcome:
+def _read(folder: Path, rate: float, count: int, warm_up: float) -> Outcome:
     if not (folder / "stat.csv").exists():
         raise SippFailed((folder / "sipp.log").read_text(errors="replace")[-500:])
     rows = list(csv.DictReader((folder / "stat.csv").read_text().splitlines(), delimiter=";"))
@@ -159,7 +172,7 @@ def _read(folder: Path, rate: float, count: int) -> Outcome:
         for path in folder.glob("calls_*_rtt.csv")
         for row in csv.DictReader(path.read_text().splitlines(), delimiter=";")
     ]
-    judged = [seconds for at, seconds in times if at - seconds >= WARM_UP]
+    judged = [seconds for at, seconds in times if at - seconds >= warm_up]
     unanswered = [NEVER] * (count - len(times))
     ramp = min(1.0, count / rate)
     planned = ramp + max(0.0, (count - rate * ramp / 2) / rate)
