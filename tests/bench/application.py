@@ -1,10 +1,10 @@
 """The customer of the bench: a webhook that accepts, plays a prompt and hangs up, in a process of
 its own, and notes when each webhook came.
 
-`python -m tests.bench.application PORT API_URL APP_ID APP_KEY` prints a line when it serves. Calls to
-a number that ends in `HELD` are accepted and left alone. `GET /arrivals` gives what came since the last time:
-lists of event name, channel id and arrival, in seconds since the epoch. Signatures are not
-verified: that is the customer's work, not the adapter's.
+`python -m tests.bench.application PORT API_URL APP_ID APP_KEY` prints a line when it serves. Calls
+to a number that ends in `HELD` are accepted and left alone. `GET /arrivals` gives what came since
+the last time: lists of event name, channel id and arrival, in seconds since the epoch. Signatures
+are not verified: that is the customer's work, not the adapter's.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from collections.abc import Coroutine
 from typing import Any
 
 from aiohttp import ClientSession, TCPConnector, web
-
 
 PROMPT = "beep"
 HELD = "1001"

@@ -160,17 +160,16 @@ class Ear:
 
 
 def _read(folder: Path, rate: float, count: int, warm_up: float) -> Outcome:
-    if not (folder / "stat.csv").exists():
+    path = folder / "stat.csv"
+    rows = _rows(path) if path.exists() else []
+    placed = int(rows[-1]["OutgoingCall(C)"]) if rows else 0
+    if not placed:
         raise SippFailed((folder / "sipp.log").read_text(errors="replace")[-500:])
-    rows = list(csv.DictReader((folder / "stat.csv").read_text().splitlines(), delimiter=";"))
-    placed, succeeded = 0, 0
-    if rows:
-        placed = int(rows[-1]["OutgoingCall(C)"])
-        succeeded = int(rows[-1]["SuccessfulCall(C)"])
+    succeeded = int(rows[-1]["SuccessfulCall(C)"])
     times = [
         (float(row["Date_ms"]) / 1000, float(row["response_time_ms"]) / 1000)
         for path in folder.glob("calls_*_rtt.csv")
-        for row in csv.DictReader(path.read_text().splitlines(), delimiter=";")
+        for row in _rows(path)
     ]
     judged = [seconds for at, seconds in times if at - seconds >= warm_up]
     unanswered = [NEVER] * (count - len(times))
@@ -179,6 +178,10 @@ def _read(folder: Path, rate: float, count: int, warm_up: float) -> Outcome:
     took = max((at - seconds for at, seconds in times), default=NEVER)
     pace = min(1.0, planned / took) if took else 1.0
     return Outcome(rate, placed, succeeded, (*judged, *unanswered), pace)
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text().splitlines(), delimiter=";"))
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -130,9 +130,7 @@ async def memory(subject: AdapterSubject) -> Mapping[str, float]:
 
 
 @asynccontextmanager
-async def _watch(
-    subject: Subject, happened: dict[tuple[str, str], float]
-) -> AsyncIterator[None]:
+async def _watch(subject: Subject, happened: dict[tuple[str, str], float]) -> AsyncIterator[None]:
     """Note when channels went up and were destroyed, while the body runs."""
     allowed = {"allowed": [{"type": name} for name in WATCHED]}
     async with (
@@ -149,9 +147,7 @@ async def _watch(
             await asyncio.wait([reader])
 
 
-async def _note(
-    events: ClientWebSocketResponse, happened: dict[tuple[str, str], float]
-) -> None:
+async def _note(events: ClientWebSocketResponse, happened: dict[tuple[str, str], float]) -> None:
     async for message in events:
         event = json.loads(message.data)
         name = WATCHED.get(event["type"])

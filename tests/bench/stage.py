@@ -113,14 +113,19 @@ class Subject(ABC):
             TimeoutError: they do not go.
         """
         async with asyncio.timeout(SETTLE):
-            while "0 active channels" not in await self._cli("core show channels count"):
+            while not await self._is_idle():  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.25)
         await asyncio.sleep(0.5)
+
+    async def _is_idle(self) -> bool:
+        return "0 active channels" in await self._cli("core show channels count")
 
     @abstractmethod
     async def _start(self) -> None: ...
 
-    async def _stop(self) -> None: ...
+    async def _stop(self) -> None:
+        """End what `_start` started, other than children; also when it failed half-way."""
+        return
 
     async def _child(self, module: str, *arguments: str) -> tuple[asyncio.subprocess.Process, str]:
         """Run a module; returns it with the first line that it prints."""

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -34,8 +35,7 @@ class Responder(asyncio.DatagramProtocol):
         self._chance = random.Random(1)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str | None, int]) -> None:
         text = data.decode()
@@ -120,7 +120,7 @@ async def test_lossy_responder_fails(sipp: str) -> None:
 
 
 async def test_sipp_that_cannot_begin_is_told(sipp: str) -> None:
-    """A caller's address that is not this machine's is an error, not a rate of zero."""
+    """A target that has no address is an error, not a rate of zero."""
     callers = Callers(sipp, "nowhere.invalid:5060", "100", "127.0.0.12")
     with pytest.raises(SippFailed):
         await callers.call(20, 1)

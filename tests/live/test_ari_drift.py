@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import base64
 import json
-import os
+import urllib.request
 from typing import Any
 
-import aiohttp
 import pytest
 
 from adapter.ari import verbs
 from adapter.ari.resources import Variable
 from tests.live import drift
+from tests.live.asterisk import Instance
 
 RESOURCES = sorted({verb.resource for verb in verbs.ALL})
 
@@ -54,20 +54,16 @@ def test_a_changed_request_is_seen() -> None:
     assert len(said("/channels/{id}/dial", "POST")) == 1
 
 
-@pytest.fixture
-async def documents() -> dict[str, Any]:
-    """The resource files of a running Asterisk, by resource."""
-    url = os.environ.get("ARI_DRIFT_URL")
-    if url is None:
-        pytest.skip("no Asterisk")
-    user, password = os.environ["ARI_DRIFT_USER"], os.environ["ARI_DRIFT_PASSWORD"]
-    pair = base64.b64encode(f"{user}:{password}".encode()).decode()
-    async with aiohttp.ClientSession(headers={"Authorization": f"Basic {pair}"}) as session:
-        found = {}
-        for resource in RESOURCES:
-            async with session.get(f"{url}/ari/api-docs/{resource}.json") as response:
-                assert response.status == 200
-                found[resource] = json.loads(await response.read())
+@pytest.fixture(scope="session")
+def documents(shared_asterisk: Instance) -> dict[str, Any]:
+    """The resource files of the running Asterisk, by resource."""
+    pair = f"{shared_asterisk.ari_user}:{shared_asterisk.ari_password}"
+    headers = {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+    found = {}
+    for resource in RESOURCES:
+        url = f"http://127.0.0.1:{shared_asterisk.http_port}/ari/api-docs/{resource}.json"
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as answer:  # noqa: S310
+            found[resource] = json.loads(answer.read())
     return found
 
 
