@@ -27,6 +27,7 @@ lint: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	MYPYPATH=asterisk-conf $(BIN)/mypy --strict --explicit-package-bases -p launcher
 	$(BIN)/lint-imports
 
 unit: venv tools
