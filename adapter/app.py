@@ -232,13 +232,13 @@ class Adapter:
         app = web.Application()
         for base in enablex_server.BASES:
             app.add_subapp(base, enablex_server.application(self._voice, time.time))
-        app.add_routes(
-            operations.routes(
-                not_ready=self.not_ready,
-                metrics=metrics.exposition(self._registry),
-                openapi=openapi_document(),
-            )
+        asked = operations.Operations(
+            not_ready=self.not_ready,
+            metrics=metrics.exposition(self._registry),
+            openapi=openapi_document(),
         )
+        app.add_routes(asked.routes())
+        app.on_response_prepare.append(operations.hide_server)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0)
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)

@@ -24,50 +24,68 @@ _START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#ui", deepLinking: tru
 _DOCS_POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'"
 
 
-def routes(
-    *,
-    not_ready: Callable[[], Sequence[str]],
-    metrics: Callable[[], bytes],
-    openapi: dict[str, Any],
-) -> list[web.RouteDef | web.StaticDef]:
-    """The routes.
+class Operations:
+    """The handlers.
 
     Args:
         not_ready: why new calls can't be served now; empty when they can.
         metrics: the Prometheus text.
         openapi: the document.
     """
-    document = msgspec.json.encode(openapi)
 
-    async def livez(request: web.Request) -> web.Response:
+    def __init__(
+        self,
+        *,
+        not_ready: Callable[[], Sequence[str]],
+        metrics: Callable[[], bytes],
+        openapi: dict[str, Any],
+    ) -> None:
+        self._not_ready = not_ready
+        self._metrics = metrics
+        self._document = msgspec.json.encode(openapi)
+
+    def routes(self) -> list[web.RouteDef | web.StaticDef]:
+        """Where they are."""
+        static = str(importlib.resources.files("swagger_ui") / "static")
+        return [
+            web.get("/livez", self.livez),
+            web.get("/readyz", self.readyz),
+            web.get("/metrics", self.metrics),
+            web.get("/openapi.json", self.openapi),
+            web.get("/docs", self.docs),
+            web.get("/docs/start.js", self.start),
+            web.static("/docs/static", static),
+        ]
+
+    async def livez(self, request: web.Request) -> web.Response:
+        """The process answers."""
         return web.json_response({"alive": True})
 
-    async def readyz(request: web.Request) -> web.Response:
-        reasons = list(not_ready())
+    async def readyz(self, request: web.Request) -> web.Response:
+        """New calls are served; else 503 with the reasons."""
+        reasons = list(self._not_ready())
         body = {"ready": not reasons, "reasons": reasons}
         return web.json_response(body, status=503 if reasons else 200)
 
-    async def prometheus(request: web.Request) -> web.Response:
+    async def metrics(self, request: web.Request) -> web.Response:
+        """Prometheus text format 0.0.4."""
         headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
-        return web.Response(body=metrics(), headers=headers)
+        return web.Response(body=self._metrics(), headers=headers)
 
-    async def openapi_json(request: web.Request) -> web.Response:
-        return web.Response(body=document, content_type="application/json")
+    async def openapi(self, request: web.Request) -> web.Response:
+        """OpenAPI 3.1."""
+        return web.Response(body=self._document, content_type="application/json")
 
-    async def docs(request: web.Request) -> web.Response:
+    async def docs(self, request: web.Request) -> web.Response:
+        """The document as a page that can be tried out."""
         headers = {"Content-Security-Policy": _DOCS_POLICY}
         return web.Response(text=_DOCS, content_type="text/html", headers=headers)
 
-    async def start(request: web.Request) -> web.Response:
+    async def start(self, request: web.Request) -> web.Response:
+        """The page's own script."""
         return web.Response(text=_START, content_type="text/javascript")
 
-    static = str(importlib.resources.files("swagger_ui") / "static")
-    return [
-        web.get("/livez", livez),
-        web.get("/readyz", readyz),
-        web.get("/metrics", prometheus),
-        web.get("/openapi.json", openapi_json),
-        web.get("/docs", docs),
-        web.get("/docs/start.js", start),
-        web.static("/docs/static", static),
-    ]
+
+async def hide_server(request: web.Request, response: web.StreamResponse) -> None:
+    """Which libraries answer, in which version, is nobody's business."""
+    response.headers.pop("Server", None)

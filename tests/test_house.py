@@ -34,6 +34,21 @@ NO_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "managers
 
 TESTED_ELSEWHERE = {
     "adapter.__main__": "tests/live runs `python -m adapter`",
+    "adapter.ari.bridges": "test_ari_client.py: part of the client",
+    "adapter.ari.channels": "test_ari_client.py: part of the client",
+    "adapter.ari.commands": "tests/contract: each effect, and test_races.py its refusals",
+    "adapter.ari.endpoints": "tests/contract/test_outages.py, and live test_provisioning.py",
+    "adapter.ari.facts": "tests/contract: each event, and test_races.py what is none",
+    "adapter.commands.apply": "test_cli_apply.py",
+    "adapter.commands.inspect": "tests/contract/test_commands.py",
+    "adapter.commands.invocation": "test_cli_apply.py, and each command",
+    "adapter.commands.serve": "tests/live: the adapter is a process there",
+    "adapter.commands.server": "tests/contract/test_commands.py, test_openapi; tests/live",
+    "adapter.commands.timeline": "tests/contract/test_commands.py",
+    "adapter.contracts.admin.fields": "test_admin_models.py, test_cli_apply.py",
+    "adapter.plugin_api.errors": "classes only; test_tts_cache.py and the kit raise them",
+    "adapter.store.upkeep": "tests/contract/test_commands.py, test_old_calls_are_forgotten",
+    "adapter.store.schema": "test_store_sqlite.py opens it, all store tests use it",
     "adapter.contracts.enablex.ports": "Protocols and a record, nothing runs",
     "adapter.engine.ports": "Protocols and records, nothing runs",
     "adapter.contracts.enablex.auth": "tests/contract/test_http.py, test_credentials",
@@ -81,14 +96,7 @@ def subclasses(kind: type) -> set[type]:
     for file in OURS:
         if file.name != "__main__.py" and "kit" not in file.name:
             import_module(module_of(file))
-    found: set[type] = set()
-    waiting = [kind]
-    while waiting:
-        for one in waiting.pop().__subclasses__():
-            if one.__module__.startswith(("adapter.", "plugins.")):
-                found.add(one)
-            waiting.append(one)
-    return found
+    return {one for one in _all(kind) if one.__module__.startswith(("adapter.", "plugins."))}
 
 
 @pytest.mark.parametrize("file", [*OURS, *TESTS], ids=show)
@@ -193,7 +201,7 @@ def test_contract_words_every_error(contract: Path, kind: type) -> None:
     kinds = subclasses(kind)
     assert kinds
     for one in kinds:
-        problem = errors.problem_of(one.__new__(one))
+        problem = errors.problem_of(one())
         assert 400 <= problem.status < 600, one
         assert problem.msg, one
     direct = {one for one in kinds if one.__module__ in (CoreError.__module__, Fault.__module__)}
@@ -223,7 +231,8 @@ def test_plug_ins_inherit_the_kit() -> None:
         if "Conformance" in file.read_text("utf-8") and file.name.startswith("test_"):
             import_module(module_of(file))
     suites = {one for one in _all(TTSConformance) if one.__module__.startswith("tests.")}
-    text = "\n".join((ROOT / f"{one.__module__.replace('.', '/')}.py").read_text() for one in suites)
+    files = [ROOT / f"{one.__module__.replace('.', '/')}.py" for one in suites]
+    text = "\n".join(file.read_text("utf-8") for file in files)
     plug_ins = {one for one in subclasses(TTS) if one.__module__.startswith("plugins.")}
     assert plug_ins
     for plug_in in plug_ins:
@@ -231,7 +240,8 @@ def test_plug_ins_inherit_the_kit() -> None:
 
 
 def _all(kind: type) -> set[type]:
-    direct = set(kind.__subclasses__())
+    """All subclasses, whoever's."""
+    direct: set[type] = set(type.__subclasses__(kind))
     return direct.union(*(_all(one) for one in direct))
 
 

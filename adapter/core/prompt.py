@@ -150,7 +150,7 @@ def _started(call: Call, prompt: Prompt, given: i.PlaybackStarted, now: float) -
 def _finished(call: Call, prompt: Prompt, given: i.PlaybackFinished, now: float) -> Turn | None:
     if given.playback != playback_of(call.id, prompt.order.id):
         return None
-    if given.failed:
+    if given.failed and prompt.collected is None:
         return Turn(None, (), fail(prompt, "the media could not be played"))
     return _played(prompt, now)
 

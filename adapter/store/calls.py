@@ -109,13 +109,6 @@ class CallStore:
         """
         execute = self._connection.execute
         call = step.call
-        body = _Body(
-            kind=type(given).__name__,
-            given=given,
-            state=state_of(call),
-            effects=tuple(type(effect).__name__ for effect in step.effects),
-            notices=tuple(type(notice).__name__ for notice in step.notices),
-        )
         row = (
             call.id,
             call.contract,
@@ -130,7 +123,7 @@ class CallStore:
             execute(_BEGIN)
             if execute(_UPSERT, row).rowcount != 1:
                 raise VersionConflict(f"call {call.id} is not at version {call.version - 1}")
-            execute(_JOURNAL, (call.id, call.version, now, _encode(body).decode()))
+            execute(_JOURNAL, (call.id, call.version, now, _body(step, given)))
             queued = self._insert_messages(messages, now) if messages else ()
             execute("COMMIT")
         except sqlite3.Error as error:
@@ -174,6 +167,17 @@ class CallStore:
             execute("ROLLBACK")
             raise
         return count
+
+
+def _body(step: Step, given: Input) -> str:
+    body = _Body(
+        kind=type(given).__name__,
+        given=given,
+        state=state_of(step.call),
+        effects=tuple(type(effect).__name__ for effect in step.effects),
+        notices=tuple(type(notice).__name__ for notice in step.notices),
+    )
+    return _encode(body).decode()
 
 
 def _line(version: int, at: float, text: str) -> Line:

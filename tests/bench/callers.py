@@ -13,7 +13,8 @@ import math
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,9 +117,15 @@ class Callers:
                 await _end(process)
             return _read(folder, rate, count, self._warm_up)
 
-    async def hold(self, count: int, rate: float, folder: Path) -> asyncio.subprocess.Process:
-        """Place calls that stay up; the process is the caller's to end."""
-        return await self._start("hold.xml", rate, count, folder, 9)
+    @asynccontextmanager
+    async def hold(self, count: int, rate: float) -> AsyncIterator[None]:
+        """Place calls that stay up while the body runs."""
+        with Ear() as ear, tempfile.TemporaryDirectory(prefix="sipp-") as name:
+            process = await self._start("hold.xml", rate, count, Path(name), ear.port)
+            try:
+                yield
+            finally:
+                await _end(process)
 
     async def _start(
         self, scenario: str, rate: float, count: int, folder: Path, media_port: int

@@ -29,7 +29,8 @@ NUMBER = "15551000"
 HOLD_NUMBER = "15551001"
 CALLERS = "127.0.0.11"
 BEEP_SECONDS = 0.4
-SETTLE = 15.0
+PATIENCE = 5.0  # seconds for calls to end by themselves
+SETTLE = 40.0  # a 200 without ACK is sent again for 32 s (RFC 3261, 13.3.1.4)
 PROVISION = f"""
 [[app]]
 id = "{APP_ID}"
@@ -107,15 +108,22 @@ class Subject(ABC):
             await asyncio.to_thread(self.asterisk.kill)
 
     async def settle(self) -> None:
-        """Wait until the calls of the last step are gone.
+        """Wait until the calls of the last step are gone; those that stay are hung up.
 
         Raises:
-            TimeoutError: they do not go.
+            TimeoutError: they do not go even then.
         """
-        async with asyncio.timeout(SETTLE):
-            while not await self._is_idle():  # noqa: ASYNC110 - another process
-                await asyncio.sleep(0.25)
+        try:
+            await self._idle(PATIENCE)
+        except TimeoutError:
+            await self._cli("channel request hangup all")
+            await self._idle(SETTLE)
         await asyncio.sleep(0.5)
+
+    async def _idle(self, seconds: float) -> None:
+        async with asyncio.timeout(seconds):
+            while not await self._is_idle():
+                await asyncio.sleep(0.25)
 
     async def _is_idle(self) -> bool:
         return "0 active channels" in await self._cli("core show channels count")

@@ -10,7 +10,7 @@ import asyncio
 import io
 import re
 import wave
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -167,15 +167,19 @@ class Stack:
         """`ari-voice apply`: the whole of PROVISIONING, or a text of one's own."""
         file = self.folder / "provisioning.toml"
         file.write_text((text or PROVISIONING).replace("{hook}", hook or self.sink.url()))
-        arguments = ["--config", str(self._config), "apply", str(file)]
-        result = CliRunner().invoke(main, arguments)
-        assert result.exit_code == 0, result.output
+        status, output = self.command("apply", str(file))
+        assert status == 0, output
+
+    def command(self, *arguments: str) -> tuple[int, str]:
+        """`ari-voice ...`: its exit code and what it wrote."""
+        result = CliRunner().invoke(main, ["--config", str(self._config), *arguments])
+        return result.exit_code, result.output
 
     @property
     def _config(self) -> Path:
         return self.folder / "ari-voice.toml"
 
-    def configure(self, extra: str = "") -> None:
+    def configure(self, extra: str = "", *, retry: Sequence[float] = (0.05,) * 40) -> None:
         """Write the settings file and the WAV file that provisioning refers to."""
         self._config.write_text(f"""
 cell = "00ff"
@@ -192,7 +196,7 @@ path = "ari-voice.db"
 folder = "media"
 [webhooks]
 allow = ["127.0.0.1"]
-retry = [{", ".join(["0.05"] * 40)}]
+retry = {list(retry)}
 [plugins]
 tts = ["scripted"]
 {extra}
@@ -313,7 +317,7 @@ tts = ["scripted"]
 
     async def quiet(self) -> None:
         """Let everything that is due now happen: another call goes from its order to its end."""
-        call = (await self.ask("POST", "/call", _PASSER_BY, auth=(OTHER_APP, OTHER_KEY)))
+        call = await self.ask("POST", "/call", _PASSER_BY, auth=(OTHER_APP, OTHER_KEY))
         await self.event(call["voice_id"], "connected")
         await self.ask("DELETE", f"/call/{call['voice_id']}", auth=(OTHER_APP, OTHER_KEY))
         await self.event(call["voice_id"], "disconnected")
@@ -349,6 +353,19 @@ tts = ["scripted"]
     def _validate(self, schema: Any, body: Any) -> None:
         components = {"components": self._document["components"]}
         Draft202012Validator(schema | components).validate(body)
+
+
+async def eventually(
+    true: Callable[[], bool | Awaitable[bool]],
+    seconds: float = 10.0,
+) -> None:
+    """Look again and again, where nobody tells."""
+    async with asyncio.timeout(seconds):
+        while True:
+            answer = true()
+            if answer if isinstance(answer, bool) else await answer:
+                return
+            await asyncio.sleep(0.01)
 
 
 _PASSER_BY = {"from": ANOTHERS, "to": "+15550000"}

@@ -76,9 +76,7 @@ async def test_credentials(stack: Stack, header: str | None) -> None:
 async def test_scheme_of_credentials_in_any_case(stack: Stack) -> None:
     """The scheme's name is case-insensitive (RFC 7617, 2)."""
     header = basic(f"{APP}:{KEY}".encode()).replace("Basic", "bAsIc")
-    reply = await stack.ask(
-        "GET", f"/call/{NO_CALL}", auth=None, headers={"Authorization": header}
-    )
+    reply = await stack.ask("GET", f"/call/{NO_CALL}", auth=None, headers={"Authorization": header})
     assert reply.status == 404
 
 
@@ -166,7 +164,7 @@ async def test_broken_http(stack: Stack, request_line: str) -> None:
     status = await reader.readline()
     writer.close()
     await writer.wait_closed()
-    assert status.startswith(b"HTTP/1.") and b" 400 " in status, status
+    assert status.split(b" ")[1] == b"400"
     assert (await stack.ask("GET", f"/call/{NO_CALL}")).status == 404
 
 

@@ -6,11 +6,9 @@ import asyncio
 
 import pytest
 
-from tests.contract.stack import CALLEE, RINGS, Stack
+from tests.contract.stack import CALLEE, RINGS, Stack, eventually
 from tests.contract.wording import refused
-from tests.fakes.ari_server import Callee
-
-APP = "ari-voice"
+from tests.fakes.ari_model import Callee
 
 
 async def away(stack: Stack) -> None:
@@ -21,16 +19,12 @@ async def away(stack: Stack) -> None:
 
 async def not_ready(stack: Stack) -> None:
     """Wait until the adapter has noticed."""
-    async with asyncio.timeout(5):
-        while not stack.adapter.not_ready():
-            await asyncio.sleep(0.005)
+    await eventually(lambda: bool(stack.adapter.not_ready()))
 
 
 async def ready(stack: Stack) -> None:
     """Wait until calls can be served again."""
-    async with asyncio.timeout(10):
-        while stack.adapter.not_ready():
-            await asyncio.sleep(0.005)
+    await eventually(lambda: not stack.adapter.not_ready())
 
 
 async def test_refused_while_asterisk_is_away(stack: Stack) -> None:

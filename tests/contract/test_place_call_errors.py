@@ -60,9 +60,7 @@ async def test_number_without_outbound_service(stack: Stack, number: str) -> Non
     """A number without outbound service or trunk is 404 with "6110", in the document's words."""
     reply = await stack.place(**{"from": number})
     assert reply.status == 404
-    matches(
-        reply.body, result="6110", msg="Application Not Found", state="failed", status="failed"
-    )
+    matches(reply.body, result="6110", msg="Application Not Found", state="failed", status="failed")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +88,7 @@ async def test_forbidden_destination(stack: Stack, to: str) -> None:
         "sip:bob@callee.example\r\nRoute: <sip:evil.example>",
         "sip:bob%0d%0a@callee.example",
         "tel:+15559001",
-        "１５５５９００１",
+        "\uff11\uff15\uff15\uff15",
     ],
 )
 async def test_what_is_no_destination(stack: Stack, to: str) -> None:

@@ -40,9 +40,7 @@ async def test_reply_and_event_are_the_documented_ones(
     body = what | {"prompt_ref": "welcom_ref", "start_timeout": 10, "recognizer_timeout": 1}
     reply = await stack.ask(method, f"/call/{call}/play", body)
     assert reply.status == 200
-    matches(
-        reply.body, voice_id=call, play_id=UUID, playstate="initiated", from_=RINGS, to=CALLEE
-    )
+    matches(reply.body, voice_id=call, play_id=UUID, playstate="initiated", from_=RINGS, to=CALLEE)
     event = await stack.event(call, "playfinished")
     matches(
         event,
@@ -166,9 +164,7 @@ async def test_stop(stack: Stack, named: bool) -> None:
     call = await stack.connected()
     play_id = await playing(stack, call)
     reply = await stack.play(call, stop=True, **({"play_id": play_id} if named else {}))
-    matches(
-        reply.body, voice_id=call, play_id=play_id, playstate="stopped", from_=RINGS, to=CALLEE
-    )
+    matches(reply.body, voice_id=call, play_id=play_id, playstate="stopped", from_=RINGS, to=CALLEE)
     assert (await stack.event(call, "playfinished"))["play_id"] == play_id
     await stack.ari.wait_for(lambda: not stack.ari.world.playbacks)
     await stack.quiet()

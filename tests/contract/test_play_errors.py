@@ -10,7 +10,7 @@ import pytest
 from adapter.plugin_api import BadRequest, Timeout
 from tests.contract.stack import CALLEE, RINGS, Stack
 from tests.contract.wording import TIMESTAMP, UUID, refused
-from tests.fakes.ari_server import Callee
+from tests.fakes.ari_model import Callee
 
 TEXT = {"text": "hello", "language": "en-US", "voice": "female"}
 

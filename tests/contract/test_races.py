@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from tests.contract.stack import CALLEE, Stack
-from tests.fakes.ari_server import Callee
+from tests.fakes.ari_model import Callee
 
 WHOLE = ["ringing", "connected", "disconnected"]
 

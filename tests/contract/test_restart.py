@@ -1,4 +1,4 @@
-"""The adapter is ended without a word at some point of a call, and started again on its database."""
+"""The adapter is ended without a word at some point of a call, and started again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from adapter import app
 from tests.contract.stack import CALLEE, Stack
-from tests.fakes.ari_server import Callee
+from tests.fakes.ari_model import Callee
 from tests.fakes.webhook_sink import HANG
 
 WHOLE = ["ringing", "connected", "disconnected"]

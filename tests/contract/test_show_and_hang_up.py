@@ -6,7 +6,7 @@ import pytest
 
 from tests.contract.stack import CALLEE, OTHER_APP, OTHER_KEY, RINGS, Stack
 from tests.contract.wording import TIMESTAMP, matches, refused
-from tests.fakes.ari_server import Callee
+from tests.fakes.ari_model import Callee
 
 NO_CALL = "8610e43d-f7c5-4eeb-9571-00ffe6ec5c31"
 

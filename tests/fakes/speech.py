@@ -67,7 +67,7 @@ class ScriptedTTS(TTS):
 
     @classmethod
     async def start(cls, settings: Mapping[str, object]) -> Self:
-        """Setting `started`: a callable that is given the instance, so that a test can script it."""
+        """Setting `started`: a callable that is given the instance, for a test to script."""
         tts = cls()
         started = settings.get("started")
         if callable(started):
