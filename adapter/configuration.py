@@ -148,6 +148,9 @@ class _Loading:
         for name in rest:
             if isinstance(values.get(name), Path):
                 values[name] = self._folder / values[name]
+        for one in fields(model):  # a default path is the file's as well, wherever we are started
+            if one.name not in rest and isinstance(one.default, Path):
+                values[one.name] = self._folder / one.default
         overriding = self._environment.fields(model, given, section, checks=_CHECKS.get(section))
         return values | {name: overriding[name] for name in given if name in overriding}
 

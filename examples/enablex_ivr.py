@@ -8,12 +8,15 @@ server's address and the app's credentials come from the environment (see `main`
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator
 from typing import Any
 
 from aiohttp import ClientSession, encode_basic_auth, web
 from standardwebhooks import Webhook
+
+log = logging.getLogger(__name__)
 
 MENU = "Welcome to the demonstration. Press one for the time of day, or two to say good bye."
 ANSWERS = {
@@ -33,11 +36,14 @@ class Ivr:
     def __init__(self, api: ClientSession, secret: str) -> None:
         self._api = api
         self._signature = Webhook(secret)
+        self._reactions: set[asyncio.Task[None]] = set()
 
     async def webhook(self, request: web.Request) -> web.Response:
         """One event. The answer comes first; what follows from it is a request of our own."""
         event: dict[str, Any] = self._signature.verify(await request.text(), dict(request.headers))
-        asyncio.get_running_loop().create_task(self.react(event))
+        task = asyncio.get_running_loop().create_task(self.react(event))
+        self._reactions.add(task)  # the event loop alone would not keep it
+        task.add_done_callback(self._reactions.discard)
         return web.Response(status=204)
 
     async def react(self, event: dict[str, Any]) -> None:
@@ -45,18 +51,24 @@ class Ivr:
         call = f"/voice/v1/call/{event['voice_id']}"
         match event.get("state") or event.get("playstate"):
             case "incomingcall":
-                await self._api.put(f"{call}/accept")
+                await self._ask("PUT", f"{call}/accept")
             case "connected" | "menutimeout":
                 await self._say(call, MENU, prompt_ref="menu", dtmf=True, max_digits=1)
             case "digitcollected":
                 answer = ANSWERS.get(event["digit"], "There is no such choice.")
                 await self._say(call, answer, prompt_ref="answer")
             case "playfinished" if event.get("prompt_ref") == "answer":
-                await self._api.delete(call)
+                await self._ask("DELETE", call)
 
     async def _say(self, call: str, text: str, **more: Any) -> None:
         body = {"text": text, "language": "en-US", "voice": "female", **more}
-        await self._api.put(f"{call}/play", json=body)
+        await self._ask("PUT", f"{call}/play", body)
+
+    async def _ask(self, method: str, path: str, body: Any = None) -> None:
+        """One request. A caller who has hung up meanwhile (404) is no error of ours."""
+        async with self._api.request(method, path, json=body) as answer:
+            if answer.status not in (200, 404):
+                log.error("%s %s: %s %s", method, path, answer.status, await answer.text())
 
 
 def application(base_url: str, app_id: str, app_key: str, secret: str) -> web.Application:

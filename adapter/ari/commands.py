@@ -144,9 +144,11 @@ def _refusal(effect: Effect, error: AriError) -> Input | None:
         case outputs.Dial(channel=channel) if isinstance(error, Conflict):
             return ChannelDialled(channel=channel)
         case outputs.CreateChannel(channel=channel) if isinstance(error, AllocationFailed):
-            return ChannelRefused(
-                channel=channel, cause=EndCause.CONGESTION, detail="no such endpoint or no contact"
-            )
+            # a phone that is not registered does not answer; a trunk that is not there is congested
+            phone = "@" not in effect.endpoint
+            cause = EndCause.NO_ANSWER if phone else EndCause.CONGESTION
+            detail = "no such endpoint, or it has no contact that can be reached"
+            return ChannelRefused(channel=channel, cause=cause, detail=detail)
         case (
             outputs.CreateChannel(channel=channel)
             | outputs.Dial(channel=channel)

@@ -24,7 +24,6 @@ _MASKS = {
     "caller": PhoneNumber,
     "callee": PhoneNumber,
     "caller_number": PhoneNumber,
-    "endpoint": PhoneNumber,
 }
 _HIDDEN = frozenset({"context", "id", "contract", "owner", "channel", "on_answer"})
 
@@ -102,12 +101,20 @@ def masked(value: object) -> str:
             part = getattr(value, one.name)
             if one.name in _HIDDEN or part in (None, "", (), {}):
                 continue
-            mask = _MASKS.get(one.name)
-            inner.append(f"{one.name}={mask(part) if mask else masked(part)}")
+            inner.append(f"{one.name}={_shown(one.name, part)}")
         return f"{type(value).__name__}({', '.join(inner)})"
     if isinstance(value, tuple):
         return "[" + ", ".join(masked(one) for one in value) + "]"
     return str(value)
+
+
+def _shown(name: str, part: object) -> str:
+    if name == "endpoint":  # the trunk says something, the number not
+        return f"...@{str(part).partition('@')[2]}" if "@" in str(part) else "..."
+    if name == "uris" and isinstance(part, tuple):  # whole paths say nothing to people
+        return "[" + ", ".join(f"...{str(uri)[-12:]}" for uri in part) + "]"
+    mask = _MASKS.get(name)
+    return str(mask(str(part))) if mask else masked(part)
 
 
 def _told(line: Line) -> str:

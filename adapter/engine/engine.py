@@ -184,7 +184,7 @@ class Engine:
         wordings = [wording for notice in notices for wording in contract.word(call, notice, now)]
         return tuple(
             Message(
-                id=f"{call.id}.{call.version}.{index}",
+                id=f"{call.id}-{call.version}-{index}",
                 lane=call.id,
                 contract=call.contract,
                 owner=call.owner,

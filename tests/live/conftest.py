@@ -20,7 +20,7 @@ from tests.live.wire import Wire
 @pytest.fixture(scope="session")
 def folder() -> Iterator[Path]:
     """A short path: Asterisk's control socket has room for 108 bytes."""
-    with tempfile.TemporaryDirectory(prefix="av-", dir="/tmp") as name:  # noqa: S108
+    with tempfile.TemporaryDirectory(prefix="av-", dir="/tmp") as name:
         yield Path(name)
 
 

@@ -62,7 +62,7 @@ def documents(shared_asterisk: Instance) -> dict[str, Any]:
     found = {}
     for resource in RESOURCES:
         url = f"http://127.0.0.1:{shared_asterisk.http_port}/ari/api-docs/{resource}.json"
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as answer:  # noqa: S310
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as answer:
             found[resource] = json.loads(answer.read())
     return found
 

@@ -110,7 +110,7 @@ class House:
     async def until(self, condition: Callable[[], bool], limit: float = 5.0) -> None:
         """Wait for what only the store can tell, which has no event to wait for."""
         async with asyncio.timeout(limit):
-            while not condition():  # noqa: ASYNC110 - see above
+            while not condition():
                 await asyncio.sleep(0.005)
 
 

@@ -97,7 +97,7 @@ async def _nothing() -> None:
 
 async def _eventually(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
-        while not true():  # noqa: ASYNC110 - state and health are read, nobody announces them
+        while not true():
             await asyncio.sleep(0.005)
 
 

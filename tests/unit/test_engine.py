@@ -125,7 +125,7 @@ async def test_a_webhook_that_cannot_be_written_takes_its_row_with_it(tmp_path: 
         made.connection.execute(
             "INSERT INTO outbox (id, lane, contract, owner, event, url, body, created_at, next_at)"
             " VALUES (?, 'x', 'x', 'x', 'x', 'x', 'x', 0, 0)",
-            (f"{call.id}.{before.version + 1}.0",),
+            (f"{call.id}-{before.version + 1}-0",),
         )
         made.asterisk.picks_up(call.channel)
         await made.settle()
@@ -243,8 +243,8 @@ async def test_message_ids_are_stable_and_unique(tmp_path: Path) -> None:
         messages = [row.message for row in made.outbox.rows]
         last = made.row(call.id).version
         assert [message.id for message in messages][-3:] == [
-            f"{call.id}.{last}.0",
-            f"{call.id}.{last}.1",
+            f"{call.id}-{last}-0",
+            f"{call.id}-{last}-1",
             f"{call.id}.{last}.2",
         ]
         assert len({message.id for message in messages}) == len(messages)

@@ -227,7 +227,7 @@ async def test_prepare_in_order(prompts: Prompts, tts: ScriptedTTS) -> None:
             ]
         )
     )
-    while tts.working < 2:  # noqa: ASYNC110 - fails by the test's timeout when they are serial
+    while tts.working < 2:
         await asyncio.sleep(0)
     tts.gate.set()
     media = await task
