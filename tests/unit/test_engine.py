@@ -245,7 +245,7 @@ async def test_message_ids_are_stable_and_unique(tmp_path: Path) -> None:
         assert [message.id for message in messages][-3:] == [
             f"{call.id}-{last}-0",
             f"{call.id}-{last}-1",
-            f"{call.id}.{last}.2",
+            f"{call.id}-{last}-2",
         ]
         assert len({message.id for message in messages}) == len(messages)
         assert {message.lane for message in messages} == {call.id}
