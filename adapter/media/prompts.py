@@ -110,6 +110,8 @@ class Prompts:
         Raises:
             PromptError: one of them can't be had.
         """
+        if len(phrases) == 1:  # by far the most frequent
+            return await self._only(phrases[0])
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._phrase(phrase)) for phrase in phrases]
@@ -121,6 +123,12 @@ class Prompts:
         parts = [task.result() for task in tasks]
         uris = tuple(uri for part in parts for uri in part.uris)
         return Media(uris=uris, seconds=sum(part.seconds for part in parts))
+
+    async def _only(self, phrase: Phrase) -> Media:
+        try:
+            return await self._phrase(phrase)
+        except (SpeechError, OSError) as fault:
+            raise PromptError(str(fault) or type(fault).__name__) from fault
 
     async def store(self, owner: str, name: str, content: bytes) -> str:
         """Keep a user's WAV file as Asterisk plays it; one with the same name is replaced.

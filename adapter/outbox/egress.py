@@ -13,6 +13,7 @@ import re
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -135,16 +136,7 @@ class Policy:
         Raises:
             EgressRefused: with the reason.
         """
-        parsed = _parse_url(url)
-        host = (parsed.raw_host or "").lower()
-        port = parsed.port or 0
-        if ":" in host:
-            self.check_address(host, port, _ip(host))
-        elif _NUMERIC.fullmatch(host.removesuffix(".")):
-            # Many programs read 2130706433, 0x7f.1 and 0177.0.0.1 as 127.0.0.1 (inet_aton(3)).
-            self.check_address(host, port, _ip(host))
-        elif not _NAME.fullmatch(host):
-            raise EgressRefused("the host name is not valid")
+        _check_url(self, str(url))  # each delivery asks, and there are few different URLs
 
     def check_address(self, host: str, port: int, address: Address) -> None:
         """Refuse an address.
@@ -169,6 +161,21 @@ class Policy:
             self.check_address(host, port, inner)
         elif (kind := _special(address)) is not None:
             raise EgressRefused(f"{host} is at {address}, which is {kind} and not allowed")
+
+
+@lru_cache(maxsize=4096)
+def _check_url(policy: Policy, url: str) -> None:
+    """`Policy.check_url`; what passed once is remembered, a refusal is found out again."""
+    parsed = _parse_url(url)
+    host = (parsed.raw_host or "").lower()
+    port = parsed.port or 0
+    if ":" in host:
+        policy.check_address(host, port, _ip(host))
+    elif _NUMERIC.fullmatch(host.removesuffix(".")):
+        # Many programs read 2130706433, 0x7f.1 and 0177.0.0.1 as 127.0.0.1 (inet_aton(3)).
+        policy.check_address(host, port, _ip(host))
+    elif not _NAME.fullmatch(host):
+        raise EgressRefused("the host name is not valid")
 
 
 class CheckedResolver(AbstractResolver):

@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import hmac
 import secrets
+from functools import lru_cache
 
 PREFIX = "whsec_"
 _SHORTEST, _LONGEST = 24, 64  # bytes, as the specification has it
@@ -21,6 +22,7 @@ def new_secret() -> str:
     return PREFIX + base64.b64encode(secrets.token_bytes(32)).decode("ascii")
 
 
+@lru_cache(maxsize=1024)
 def parse_secret(secret: str) -> bytes:
     """The key that a secret stands for.
 
