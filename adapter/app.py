@@ -27,7 +27,7 @@ from adapter.ari.commands import Commands
 from adapter.ari.endpoints import Endpoints
 from adapter.ari.errors import AriError, Unreachable
 from adapter.ari.events import Event, MalformedEvent, UnknownEvent
-from adapter.ari.facts import fact_of
+from adapter.ari.facts import EVENTS_READ, fact_of
 from adapter.ari.listener import Listener
 from adapter.contracts import enablex, openapi
 from adapter.contracts.enablex import server as enablex_server
@@ -179,6 +179,7 @@ class Adapter:
             on_up=self._on_up,
             on_down=self._on_down,
             on_fatal=self._fail,
+            event_types=EVENTS_READ,
         )
 
     def _build_engine(self) -> None:

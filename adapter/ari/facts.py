@@ -17,6 +17,21 @@ from adapter.core.resume import ChannelState
 INBOUND = "inbound"
 PHONE = "phone"
 
+EVENTS_READ = tuple(
+    event.__name__
+    for event in (
+        events.StasisStart,
+        events.ChannelStateChange,
+        events.ChannelDestroyed,
+        events.ChannelDtmfReceived,
+        events.Dial,
+        events.PlaybackStarted,
+        events.PlaybackFinished,
+        events.ApplicationReplaced,  # not a fact: the listener itself hears it
+    )
+)
+"""The types of events that `fact_of` makes something of."""
+
 _STATES = {"Up": ChannelState.UP, "Ringing": ChannelState.RINGING}
 
 
