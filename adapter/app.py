@@ -49,7 +49,7 @@ from adapter.outbox.retry import Schedule
 from adapter.settings import Settings
 from adapter.store.calls import CallStore
 from adapter.store.outbox import OutboxStore
-from adapter.store.provisioning import ProvisioningStore
+from adapter.store.provisioning import Directory, ProvisioningStore
 from adapter.store.sqlite import open_database
 from adapter.store.upkeep import forget, keep_log_short
 
@@ -74,6 +74,7 @@ class Adapter:
         self._draining = False
         self._failed = asyncio.Event()
         self._up = asyncio.Event()
+        self._push_again_at = 0.0
         self._pushed: int | None = None  # generation of the provisioning that Asterisk has
         self.failure: str | None = None
         self.port: int | None = None
@@ -111,6 +112,7 @@ class Adapter:
         connection = open_database(path, settings.database.synchronous)
         self._stack.callback(connection.close)
         self._provisioning = ProvisioningStore(connection)
+        self._directory = Directory(self._provisioning)
         self._outbox_rows = OutboxStore(connection)
         self._calls = CallStore(connection, self._outbox_rows.insert)
         self._build_metrics()
@@ -153,7 +155,7 @@ class Adapter:
         self._outbox = Outbox(
             self._outbox_rows,
             session,
-            lambda message: Dressed(*dress(message, self._provisioning.app(message.owner))),
+            lambda message: Dressed(*dress(message, self._directory.app(message.owner))),
             schedule=Schedule(delays=tuple(webhooks.retry)),
             limits=Limits(concurrency=webhooks.concurrency, timeout=webhooks.timeout),
             observer=self._outbox_metrics,
@@ -201,7 +203,7 @@ class Adapter:
         self._voice = Voice(
             Ports(
                 engine=self._engine,
-                directory=self._provisioning,
+                directory=self._directory,
                 speech=self._prompts,
                 lanes=self._outbox,
                 default_greeting=DEFAULT_GREETING,
@@ -293,6 +295,7 @@ class Adapter:
         generation = self._provisioning.generation()
         taken = await self._endpoints.push(self._provisioning.trunks(), self._provisioning.phones())
         self._pushed = generation if taken else None
+        self._push_again_at = time.monotonic() + PROVISIONING_RETRY
 
     async def _watch_provisioning(self) -> None:
         """`ari-voice apply` writes from another process: what it changed goes into Asterisk.
@@ -300,9 +303,10 @@ class Adapter:
         What Asterisk refused is offered again, because it may have been starting still.
         """
         while True:
-            await asyncio.sleep(PROVISIONING_RETRY if self._pushed is None else PROVISIONING_POLL)
-            generation = self._provisioning.generation()
-            if generation == self._pushed or not self._listener.connected:
+            await asyncio.sleep(PROVISIONING_POLL)
+            generation = self._directory.refresh()
+            refused = self._pushed is None and time.monotonic() < self._push_again_at
+            if generation == self._pushed or refused or not self._listener.connected:
                 continue
             try:
                 await self._push_provisioning()

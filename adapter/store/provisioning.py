@@ -1,7 +1,6 @@
 """What was provisioned: read for each request, and written by `ari-voice apply`.
 
-Reading takes some microseconds (one prepared statement), so nothing is cached and every change is
-seen at once, also one that another process made. Writing is one transaction; it counts the
+Reading takes some microseconds (one prepared statement). Writing is one transaction; it counts the
 generation up when something changed, which the running server watches.
 """
 
@@ -11,7 +10,7 @@ import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -55,6 +54,8 @@ _GENERATION = "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'provisioning
 _NEXT_GENERATION = """
 UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'provisioning_generation'
 """
+
+Row = TypeVar("Row", App, Number, StoredPrompt)
 
 _KEYS: Mapping[Kind, tuple[str, ...]] = {
     "app": ("id",),
@@ -209,6 +210,55 @@ def _row(value: DeclaredApp | Trunk | Number | StoredPrompt | Phone) -> dict[str
         else int(one) if isinstance(one, bool) else one
         for key, one in asdict(value).items()
     }  # fmt: skip
+
+
+class Directory:
+    """Provisioning for those who ask at every request and webhook: found rows are remembered.
+
+    A change is seen at the next `refresh`, which the server calls every second. What was not found
+    is not remembered, so new objects are there at once and strangers' guesses take no memory.
+
+    Args:
+        store: where the rows are.
+    """
+
+    def __init__(self, store: ProvisioningStore) -> None:
+        self._store = store
+        self._generation = store.generation()
+        self._found: dict[tuple[str, ...], App | Number | StoredPrompt | Phone] = {}
+
+    def refresh(self) -> int:
+        """Forget what was remembered if anything has changed. Returns the generation."""
+        generation = self._store.generation()
+        if generation != self._generation:
+            self._found.clear()
+            self._generation = generation
+        return generation
+
+    def app(self, app_id: str) -> App | None:
+        """An app by its id."""
+        return self._remember(self._store.app, app_id)
+
+    def number(self, digits: str) -> Number | None:
+        """A number, with or without its leading plus."""
+        return self._remember(self._store.number, digits)
+
+    def prompt(self, app: str, name: str) -> StoredPrompt | None:
+        """A prompt of an app."""
+        return self._remember(self._store.prompt, app, name)
+
+    def phone(self, extension: str) -> Phone | None:
+        """A phone by its extension; most destinations are none, so this is asked each time."""
+        return self._store.phone(extension)
+
+    def _remember(self, find: Callable[..., Row | None], *key: str) -> Row | None:
+        known = self._found.get((find.__name__, *key))
+        if known is not None:
+            return cast(Row, known)
+        row = find(*key)
+        if row is not None:
+            self._found[(find.__name__, *key)] = row
+        return row
 
 
 def _app(row: tuple[Any, ...]) -> App:

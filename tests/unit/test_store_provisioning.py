@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from adapter.core.tenants import (
     key_matches,
 )
 from adapter.store import provisioning as queries
-from adapter.store.provisioning import ProvisioningStore
+from adapter.store.provisioning import Directory, ProvisioningStore
 from adapter.store.sqlite import open_database
 
 APP = DeclaredApp(
@@ -240,3 +241,30 @@ def test_keys() -> None:
     for wrong in ("", "Key", "key ", "kéy"):
         assert not key_matches(wrong, hash_key("key", b"a"))
     assert not key_matches("key", "plain$$key")
+
+
+def test_the_directory_sees_a_change_at_the_next_refresh(tmp_path: Path) -> None:
+    """What was found is remembered until something changed; what was not found is asked again."""
+    with closing(open_database(tmp_path / "x.db")) as connection:
+        store = ProvisioningStore(connection)
+        directory = Directory(store)
+        assert directory.app("new") is None
+        app = DeclaredApp(
+            id="new",
+            key="key-of-the-new-app-1",
+            event_url="http://a.example/",
+            webhook_encryption=None,
+            webhook_encryption_format="base64",
+            webhook_secret=None,
+            allowed_destinations=(),
+        )
+        store.apply(Declaration(apps=(app,)), new_secret=lambda: "whsec_x")
+        found = directory.app("new")
+        assert found is not None
+        changed = replace(app, event_url="http://b.example/")
+        store.apply(Declaration(apps=(changed,)), new_secret=lambda: "whsec_x")
+        assert directory.app("new") is found
+        assert directory.refresh() == store.generation()
+        again = directory.app("new")
+        assert again is not None
+        assert again.event_url == "http://b.example/"
