@@ -27,7 +27,7 @@ from adapter.ari.commands import Commands
 from adapter.ari.endpoints import Endpoints
 from adapter.ari.errors import AriError, Unreachable
 from adapter.ari.events import Event, MalformedEvent, UnknownEvent
-from adapter.ari.facts import EVENTS_READ, fact_of
+from adapter.ari.facts import EVENTS_READ, Facts
 from adapter.ari.listener import Listener
 from adapter.contracts import enablex, openapi
 from adapter.contracts.enablex import server as enablex_server
@@ -174,6 +174,7 @@ class Adapter:
         )
         self._stack.push_async_callback(self._client.close)
         self._commands = Commands(self._client)
+        self._facts = Facts()
         self._endpoints = Endpoints(self._client)
         self._listener = Listener(
             self._client,
@@ -269,7 +270,7 @@ class Adapter:
         return CallId(public_id(self._settings.cell, os.urandom(16)))
 
     def _on_event(self, event: Event, raw: bytes) -> None:
-        fact = fact_of(event)
+        fact = self._facts.of(event)
         if fact is not None:
             self._routing.take(fact)
         elif isinstance(event, UnknownEvent):
@@ -290,6 +291,7 @@ class Adapter:
 
     def _on_down(self) -> None:
         self._ari_metrics.connected.set(0)
+        self._facts.forget()
 
     async def _push_provisioning(self) -> None:
         generation = self._provisioning.generation()

@@ -23,6 +23,8 @@ EVENTS_READ = tuple(
         events.StasisStart,
         events.ChannelStateChange,
         events.ChannelDestroyed,
+        events.ChannelHangupRequest,
+        events.StasisEnd,
         events.ChannelDtmfReceived,
         events.Dial,
         events.PlaybackStarted,
@@ -30,13 +32,46 @@ EVENTS_READ = tuple(
         events.ApplicationReplaced,  # not a fact: the listener itself hears it
     )
 )
-"""The types of events that `fact_of` makes something of."""
+"""The types of events that `Facts` makes something of."""
 
 _STATES = {"Up": ChannelState.UP, "Ringing": ChannelState.RINGING}
 
 
-def fact_of(event: events.Event) -> Input | CallArrived | None:
-    """The fact that an event tells; None when it tells no call anything."""
+class Facts:
+    """Makes facts of events, in the order in which they come.
+
+    We are not subscribed to everything in the box, which would cost Asterisk a quarter more. So an inbound channel, unlike one that we created, is last heard of when it leaves our
+    application (StasisEnd), and why it does so was said before (ChannelHangupRequest).
+    """
+
+    def __init__(self) -> None:
+        self._codes: dict[str, tuple[int | None, int | None]] = {}
+
+    def forget(self) -> None:
+        """The connection was lost, and with it what would have followed."""
+        self._codes.clear()
+
+    def of(self, event: events.Event) -> Input | CallArrived | None:
+        """The fact that an event tells; None when it tells no call anything."""
+        match event:
+            case events.ChannelHangupRequest(channel=channel, soft=soft) if not _ours(channel):
+                if not soft:  # our own order is soft, and has a cause that says nothing
+                    self._codes.setdefault(channel.id, (event.cause, event.tech_cause))
+                return None
+            case events.StasisEnd(channel=channel) if not _ours(channel):
+                q850, sip_code = self._codes.pop(channel.id, (None, None))
+                return inputs.ChannelGone(
+                    channel=ChannelId(channel.id), q850=q850, sip_code=sip_code
+                )
+            case _:
+                return _fact_of(event)
+
+
+def _ours(channel: Channel) -> bool:
+    return call_of(channel.id) is not None
+
+
+def _fact_of(event: events.Event) -> Input | CallArrived | None:
     match event:
         case events.ChannelDtmfReceived(channel=channel, digit=digit):
             return inputs.DigitPressed(channel=ChannelId(channel.id), digit=digit)
@@ -71,7 +106,7 @@ def _state_changed(channel: Channel) -> Input | None:
 
 
 def _started(channel: Channel, args: tuple[str, ...]) -> Input | CallArrived | None:
-    if call_of(channel.id) is not None:
+    if _ours(channel):
         return inputs.ChannelReady(channel=ChannelId(channel.id))
     if args and args[0] in (INBOUND, PHONE):
         return arrival_of(channel, from_phone=args[0] == PHONE)

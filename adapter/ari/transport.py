@@ -173,12 +173,12 @@ class Transport:
     async def connect_events(
         self, *, heartbeat: float | None = None
     ) -> aiohttp.ClientWebSocketResponse:
-        """Open the event WebSocket of our application, subscribed to everything in the box.
+        """Open the event WebSocket of our application: its own channels, nobody else's.
 
         `heartbeat`: ping each so many seconds, give up when no pong follows within half of it.
         Raises Unreachable, or Refused as for any other request.
         """
-        url = self._url(EVENTS, (), {"app": self.app, "subscribeAll": "true"})
+        url = self._url(EVENTS, (), {"app": self.app})
         try:
             return await self._opened().ws_connect(
                 url, heartbeat=heartbeat, timeout=aiohttp.ClientWSTimeout(ws_close=1.0)

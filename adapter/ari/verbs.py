@@ -49,7 +49,7 @@ GET_CONFIG = Verb("get_config", "GET", _CONFIG)
 PUT_CONFIG = Verb("put_config", "PUT", _CONFIG, ("fields",))
 DELETE_CONFIG = Verb("delete_config", "DELETE", _CONFIG)
 
-EVENTS = Verb("events", "GET", "/events", ("app", "subscribeAll"))
+EVENTS = Verb("events", "GET", "/events", ("app",))
 GET_APPLICATION = Verb("get_application", "GET", "/applications/{applicationName}")
 SUBSCRIBE = Verb(
     "subscribe", "POST", "/applications/{applicationName}/subscription", ("eventSource",)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from adapter.ari.events import EVENT_TYPES, decode
-from adapter.ari.facts import EVENTS_READ, fact_of
+from adapter.ari.facts import EVENTS_READ, Facts
 from adapter.core import inputs as i
+from adapter.core.ids import ChannelId
 
 CALL = "3d561239-a1e8-43dd-bd6d-0001f60b027a"
 OURS = {"id": f"{CALL}.leg1", "name": "PJSIP/trunk-a-00000001", "state": "Down"}
@@ -25,14 +26,14 @@ INBOUND = {
 
 def event(kind: str, **fields: Any) -> i.Input | i.CallArrived | None:
     """The fact of an event of this type."""
-    return fact_of(decode(json.dumps({"type": kind, **fields})))
+    return Facts().of(decode(json.dumps({"type": kind, **fields})))
 
 
 def test_an_inbound_channel_is_an_arrival() -> None:
     """Number, caller, trunk and SIP Call-ID are read; a phone's call says so."""
     arrival = event("StasisStart", channel=INBOUND, args=["inbound"])
     assert arrival == i.CallArrived(
-        channel="adapter-1.0",  # type: ignore[arg-type]
+        channel=ChannelId("adapter-1.0"),
         endpoint="trunk-a",
         called="+15551000",
         caller="+15557770001",
@@ -72,6 +73,29 @@ def test_codes_and_failures_are_kept() -> None:
     failed = event("PlaybackFinished", playback={"id": "p", "state": "failed"})
     assert isinstance(failed, i.PlaybackFinished)
     assert failed.failed
+
+
+def test_an_inbound_channel_ends_when_it_leaves_us() -> None:
+    """StasisEnd is its end, with the codes that the far end's hang-up gave; ours has none."""
+    facts = Facts()
+
+    def tell(kind: str, **fields: Any) -> Any:
+        return facts.of(decode(json.dumps({"type": kind, "channel": INBOUND, **fields})))
+
+    assert tell("ChannelHangupRequest", cause=127, tech_cause=487) is None
+    assert tell("ChannelHangupRequest", cause=32, soft=True) is None
+    gone = i.ChannelGone(channel=ChannelId("adapter-1.0"), q850=127, sip_code=487)
+    assert tell("StasisEnd") == gone
+    assert tell("StasisEnd") == i.ChannelGone(channel=ChannelId("adapter-1.0"))
+    tell("ChannelHangupRequest", cause=16)
+    facts.forget()
+    assert tell("StasisEnd") == i.ChannelGone(channel=ChannelId("adapter-1.0"))
+
+
+def test_a_channel_of_ours_ends_when_it_is_destroyed() -> None:
+    """It may leave the application and come back; its end is ChannelDestroyed."""
+    assert event("StasisEnd", channel=OURS) is None
+    assert event("ChannelHangupRequest", channel=OURS, cause=17) is None
 
 
 def test_only_what_is_read_is_asked_for() -> None:

@@ -25,11 +25,14 @@ async def ari() -> AsyncIterator[FakeAri]:
 
 @pytest.fixture
 async def client(ari: FakeAri) -> AsyncIterator[AriClient]:
-    """A client with an open event WebSocket, so that events are sent and logged."""
-    async with AriClient(ari.base_url, ari.username, ari.password, app="voice") as made:
-        socket = await made.connect_events()
+    """A client, with a WebSocket that hears everything, so that all events are logged."""
+    pair = base64.b64encode(f"{ari.username}:{ari.password}".encode()).decode()
+    async with (
+        AriClient(ari.base_url, ari.username, ari.password, app="voice") as made,
+        aiohttp.ClientSession(headers={"Authorization": f"Basic {pair}"}) as session,
+        session.ws_connect(f"{ari.base_url}/ari/events?app=voice&subscribeAll=true"),
+    ):
         yield made
-        await socket.close()
 
 
 def _story(ari: FakeAri, *hidden: str) -> list[str]:
