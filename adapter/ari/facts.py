@@ -40,7 +40,8 @@ _STATES = {"Up": ChannelState.UP, "Ringing": ChannelState.RINGING}
 class Facts:
     """Makes facts of events, in the order in which they come.
 
-    We are not subscribed to everything in the box, which would cost Asterisk a quarter more. So an inbound channel, unlike one that we created, is last heard of when it leaves our
+    We are not subscribed to everything in the box, which would cost Asterisk a quarter more time.
+    So an inbound channel, unlike one that we created, is last heard of when it leaves our
     application (StasisEnd), and why it does so was said before (ChannelHangupRequest).
     """
 
