@@ -21,7 +21,7 @@ from typing import Any
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from adapter import __version__, metrics, operations, registry
+from adapter import front_ends, metrics, operations, registry
 from adapter.ari.client import AriClient
 from adapter.ari.commands import Commands
 from adapter.ari.endpoints import Endpoints
@@ -29,22 +29,19 @@ from adapter.ari.errors import AriError, Unreachable
 from adapter.ari.events import Event, MalformedEvent, UnknownEvent
 from adapter.ari.facts import EVENTS_READ, Facts
 from adapter.ari.listener import Listener
-from adapter.contracts import enablex, openapi
-from adapter.contracts.enablex import server as enablex_server
-from adapter.contracts.enablex import words as enablex_words
 from adapter.contracts.enablex.ports import Ports
-from adapter.contracts.enablex.sealing import dress
-from adapter.contracts.enablex.voice import Voice
 from adapter.core.faults import AsteriskDown, StoreFailed
 from adapter.core.ids import CallId, public_id
 from adapter.engine.engine import Engine
 from adapter.engine.reconcile import reconcile
 from adapter.engine.routing import Routing
+from adapter.media.promptfiles import PromptFiles
 from adapter.media.prompts import DEFAULT_GREETING, Prompts
+from adapter.media.remote import RemoteAudio
 from adapter.media.tts_cache import Limits as CacheLimits
 from adapter.media.tts_cache import TtsCache
 from adapter.outbox.egress import Policy, open_session
-from adapter.outbox.outbox import Dressed, Limits, Outbox
+from adapter.outbox.outbox import Limits, Outbox
 from adapter.outbox.retry import Schedule
 from adapter.settings import Settings
 from adapter.store.calls import CallStore
@@ -116,8 +113,8 @@ class Adapter:
         self._outbox_rows = OutboxStore(connection)
         self._calls = CallStore(connection, self._outbox_rows.insert)
         self._build_metrics()
+        self._build_outbox()
         await self._build_media()
-        await self._build_outbox()
         self._build_asterisk()
         self._build_engine()
         self._task("upkeep", forget(*self._purges()))
@@ -145,17 +142,20 @@ class Adapter:
         limits = CacheLimits(bytes=settings.media.cache_bytes)
         cache = TtsCache(folder / "tts", limits, self._speech_metrics)
         self._stack.push_async_callback(cache.close)
-        self._prompts = Prompts(folder, cache, synthesisers.values())
+        remote = RemoteAudio(self._session, folder / "remote")
+        self._stack.push_async_callback(remote.close)
+        self._prompts = Prompts(folder, cache, synthesisers.values(), remote)
+        self._files = PromptFiles(folder)
 
-    async def _build_outbox(self) -> None:
+    def _build_outbox(self) -> None:
         webhooks = self._settings.webhooks
         self._policy = Policy.parse(webhooks.allow)
-        session = open_session(self._policy)
-        self._stack.push_async_callback(session.close)
+        self._session = open_session(self._policy)
+        self._stack.push_async_callback(self._session.close)
         self._outbox = Outbox(
             self._outbox_rows,
-            session,
-            lambda message: Dressed(*dress(message, self._directory.app(message.owner))),
+            self._session,
+            front_ends.dresser(self._directory),
             schedule=Schedule(delays=tuple(webhooks.retry)),
             limits=Limits(concurrency=webhooks.concurrency, timeout=webhooks.timeout),
             observer=self._outbox_metrics,
@@ -187,12 +187,16 @@ class Adapter:
 
     def _build_engine(self) -> None:
         settings = self._settings
+        said = front_ends.words(
+            self._directory, self._session, self._files, self._commands.invite, settings.http.host
+        )
         self._engine = Engine(
             store=self._calls,
             outbox=self._outbox,
-            contracts={enablex.NAME: enablex_words},
+            contracts=said.contracts,
             asterisk=self._commands,
             speech=self._prompts,
+            applications=said.applications,
             observer=self._engine_metrics,
             now=time.time,
             fatal=self._store_failed,
@@ -201,23 +205,23 @@ class Adapter:
         self._stack.callback(self._engine.timers.clear)
         for call in self._engine.load():
             self._engine_metrics.resumed(call.direction)
-        self._voice = Voice(
-            Ports(
-                engine=self._engine,
-                directory=self._directory,
-                speech=self._prompts,
-                lanes=self._outbox,
-                default_greeting=DEFAULT_GREETING,
-                check_url=self._policy.check_url,
-                open_for_calls=lambda: not self._draining and self._listener.connected,
-                reachable=lambda: self._listener.connected,
-                now=time.time,
-                new_id=self._new_id,
-                max_duration=settings.calls.max_duration,
-                ring_timeout=settings.calls.ring_timeout,
-            )
+        shared = Ports(
+            engine=self._engine,
+            directory=self._directory,
+            speech=self._prompts,
+            lanes=self._outbox,
+            default_greeting=DEFAULT_GREETING,
+            check_url=self._policy.check_url,
+            open_for_calls=lambda: not self._draining and self._listener.connected,
+            reachable=lambda: self._listener.connected,
+            now=time.time,
+            new_id=self._new_id,
+            max_duration=settings.calls.max_duration,
+            ring_timeout=settings.calls.ring_timeout,
         )
-        self._routing = Routing(self._engine, self._voice, self._engine_metrics, self._new_id)
+        self._front_ends = front_ends.build(shared, self._directory, self._files)
+        desk = self._front_ends.desk
+        self._routing = Routing(self._engine, desk, self._engine_metrics, self._new_id)
 
     async def _connect(self) -> None:
         """Listen to Asterisk; wait a while for it, so that calls are up to date when we serve."""
@@ -234,12 +238,12 @@ class Adapter:
     async def _serve(self) -> None:
         http = self._settings.http
         app = web.Application()
-        for base in enablex_server.BASES:
-            app.add_subapp(base, enablex_server.application(self._voice, time.time))
+        for base, front_end in self._front_ends.apps:
+            app.add_subapp(base, front_end)
         asked = operations.Operations(
             not_ready=self.not_ready,
             metrics=metrics.exposition(self._registry),
-            openapi=openapi_document(),
+            openapi=front_ends.openapi_document(),
         )
         app.add_routes(asked.routes())
         app.on_response_prepare.append(operations.hide_server)
@@ -353,24 +357,3 @@ class Adapter:
 
         task.add_done_callback(ended)
         self._stack.push_async_callback(stop)
-
-
-def openapi_document() -> dict[str, Any]:
-    """`/openapi.json`, of all contracts."""
-    return openapi.document(
-        title="ari-voice-adapter",
-        version=__version__,
-        apis=[
-            openapi.Api(
-                base=enablex_server.BASES[0],
-                tag="enablex",
-                routes=enablex_server.ROUTES,
-                security=["enablex"],
-                webhooks={
-                    "enablex_call": enablex_words.CallEvent,
-                    "enablex_play": enablex_words.PlayEvent,
-                },
-            )
-        ],
-        schemes={"enablex": {"type": "http", "scheme": "basic", "description": "app id, app key"}},
-    )

@@ -13,7 +13,7 @@ import click
 
 from adapter import __version__
 from adapter.commands.apply import apply, check
-from adapter.commands.inspect import calls, outbox, replay, secret, why
+from adapter.commands.inspect import calls, domain_key, outbox, replay, secret, why
 from adapter.commands.invocation import Invocation
 from adapter.commands.server import openapi, serve
 
@@ -31,5 +31,5 @@ def main(context: click.Context, config: Path | None) -> None:
     context.obj = Invocation(config, os.environ)
 
 
-for command in (serve, apply, check, secret, calls, why, replay, outbox, openapi):
+for command in (serve, apply, check, secret, domain_key, calls, why, replay, outbox, openapi):
     main.add_command(command)

@@ -17,11 +17,11 @@ import pytest
 from aiohttp import web
 from importlinter.cli import lint_imports
 
-from adapter.app import openapi_document
 from adapter.contracts.enablex import server as enablex
 from adapter.contracts.enablex.voice import Voice
 from adapter.core.errors import CoreError
 from adapter.core.faults import Fault
+from adapter.front_ends import openapi_document
 from adapter.plugin_api import TTS
 from adapter.plugin_api.kit import TTSConformance
 
@@ -39,6 +39,11 @@ TESTED_ELSEWHERE = {
     "adapter.ari.commands": "tests/contract: each effect, and test_races.py its refusals",
     "adapter.ari.endpoints": "tests/contract/test_outages.py, and live test_provisioning.py",
     "adapter.ari.facts": "tests/contract: each event, and test_races.py what is none",
+    "adapter.contracts.admin.declared": "test_admin_models.py, test_admin_domains.py",
+    "adapter.contracts.mediaservice.bodies": "test_mediaservice_words.py: each body that is sent",
+    "adapter.contracts.mediaservice.dialling": "test_mediaservice_flow.py: each placed call",
+    "adapter.contracts.mediaservice.replies": "test_mediaservice_http.py: each reply",
+    "adapter.front_ends": "tests/contract and tests/live: the server as a whole",
     "adapter.commands.apply": "test_cli_apply.py",
     "adapter.commands.inspect": "tests/contract/test_commands.py",
     "adapter.commands.invocation": "test_cli_apply.py, and each command",
@@ -69,6 +74,7 @@ CATCH_ALL = {
     "adapter/engine/effects.py": "the effect runner: what a plug-in or command raises is a fact",
     "adapter/outbox/outbox.py": "each delivery",
     "adapter/contracts/enablex/server.py": "the HTTP boundary: 500 in the contract's JSON",
+    "adapter/contracts/mediaservice/server.py": "the HTTP boundary: 500 in the contract's JSON",
 }
 """Where `except Exception` may stand, with the reason (house, "Names, docstrings, errors")."""
 

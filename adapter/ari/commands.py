@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
+from collections import Counter
 from collections.abc import Iterable
 
 from adapter.ari.client import AriClient
@@ -26,6 +28,7 @@ from adapter.core import outputs
 from adapter.core.faults import AsteriskDown
 from adapter.core.ids import ChannelId, PlaybackId, call_of
 from adapter.core.inputs import ChannelDialled, ChannelGone, ChannelRefused, Input, PlaybackRefused
+from adapter.core.invite import Invite
 from adapter.core.model import EndCause
 from adapter.core.outputs import Effect
 from adapter.core.resume import ChannelState, SeenChannel
@@ -33,6 +36,11 @@ from adapter.core.resume import ChannelState, SeenChannel
 log = logging.getLogger(__name__)
 
 _STASIS_TRIES, _STASIS_PAUSE = 20, 0.05  # seconds
+_SOURCE = "CHANNEL(pjsip,remote_addr)"
+_MOST_HEADERS, _MOST_VALUES = 32, 8  # of one INVITE, and of one header: each is a request
+_HEADER = re.compile(r"[A-Za-z0-9._!%*+`'~-]{1,128}")
+_KNOWN = frozenset({"from", "privacy", "diversion", "referred-by", "subject", "b", "s"})
+_LONG = {"b": "Referred-By", "s": "Subject"}  # compact forms (RFC 3261, 20; RFC 3892)
 _CONTEXTS = {"inbound": "inbound", "phones": PHONE}  # asterisk-conf, extensions.conf
 
 
@@ -88,6 +96,31 @@ class Commands:
             if (context := channel.dialplan.context) in _CONTEXTS or call_of(channel.id)
         ]
 
+    async def invite(self, channel: ChannelId) -> Invite:
+        """The INVITE of an inbound channel, as far as it can be read now. Never raises.
+
+        Asterisk has a copy of it for as long as the channel lives. One request for the names, one
+        for each value (lab.md, 1).
+        """
+        headers: dict[str, tuple[str, ...]] = {}
+        source = ""
+        try:
+            source = await self._client.get_variable(channel, _SOURCE) or ""
+            names = await self._client.get_variable(channel, "PJSIP_HEADERS()") or ""
+            for name, count in _wanted(names.split(",")).items():
+                headers[_LONG.get(name, name)] = await self._values(channel, name, count)
+        except AriError as error:
+            log.warning("INVITE not read", extra={"channel": channel, "error": str(error)})
+        return Invite(headers=headers, source=_host(source))
+
+    async def _values(self, channel: ChannelId, name: str, count: int) -> tuple[str, ...]:
+        """The values of a header. Asterisk finds the n-th of a name in any case."""
+        found = [
+            await self._client.get_variable(channel, f"PJSIP_HEADER(read,{name},{number})")
+            for number in range(1, min(count, _MOST_VALUES) + 1)
+        ]
+        return tuple(value for value in found if value is not None)
+
     async def _send(self, effect: Effect) -> Input | None:
         client = self._client
         match effect:
@@ -106,7 +139,7 @@ class Commands:
                 if not await client.hangup(channel, reason=reason):
                     return ChannelGone(channel=channel)
             case outputs.Play(channel=channel, playback=playback, media=media):
-                await client.play(channel, media.uris, playback)
+                await client.play(channel, [media.uri], playback)
             case outputs.StopPlayback(playback=playback):
                 await client.stop_playback(playback)
             case outputs.PrepareMedia():
@@ -126,11 +159,42 @@ class Commands:
 
 
 def _identity(effect: outputs.CreateChannel) -> dict[str, str]:
-    """The caller id: with create and dial it is the connected line that goes on the wire."""
+    """The caller id, diversion and further headers of the INVITE (lab.md, 2).
+
+    With create and dial it is the connected line that goes on the wire. A header that is repeated
+    needs a name of its own for each value: the number behind it, which `add` does not look at.
+    """
     variables = {"CONNECTEDLINE(num,i)": effect.caller_number}
     if effect.caller_name:
         variables["CONNECTEDLINE(name,i)"] = effect.caller_name
+    if effect.private:
+        variables["CONNECTEDLINE(pres,i)"] = "prohib"
+    if effect.diversion:  # without a count there is no header (seen with Asterisk 22.10)
+        variables["REDIRECTING(from-num,i)"] = effect.diversion
+        variables["REDIRECTING(count,i)"] = "1"
+    counts: Counter[str] = Counter()
+    for name, value in effect.headers:
+        counts[name.lower()] += 1
+        number = counts[name.lower()]
+        function = f"{name},{number}" if number > 1 else name
+        variables[f"PJSIP_HEADER(add,{function})"] = value
     return variables
+
+
+def _wanted(names: Iterable[str]) -> dict[str, int]:
+    """The headers that an application may want to see, as first written, and how often each is."""
+    found: dict[str, tuple[str, int]] = {}
+    for name in (name.strip() for name in names):
+        key = name.lower()
+        if _HEADER.fullmatch(name) and (key.startswith(("x-", "p-")) or key in _KNOWN):
+            first, count = found.get(key, (name, 0))
+            found[key] = (first, count + 1)
+    return dict([*found.values()][:_MOST_HEADERS])
+
+
+def _host(address: str) -> str:
+    """The host of ``host:port``, without the brackets of IPv6."""
+    return address.rpartition(":")[0].strip("[]")
 
 
 def _refusal(effect: Effect, error: AriError) -> Input | None:

@@ -21,6 +21,7 @@ import click
 import msgspec
 
 from adapter.commands.invocation import INVALID, Invocation, give_up, say
+from adapter.contracts.admin import keys
 from adapter.contracts.admin.parse import (
     Checks,
     Known,
@@ -58,7 +59,11 @@ def apply(invocation: Invocation, file: Path, as_json: bool) -> None:
             store = ProvisioningStore(connection)
             parsed = parse(file, store, _checks(settings))
             declaration = parsed.declaration(partial(import_prompt, settings.media.folder))
-            changes = store.apply(declaration, new_secret=signing.new_secret)
+            changes = store.apply(
+                declaration,
+                new_secret=signing.new_secret,
+                new_signing_key=keys.new_private_key,
+            )
             generation = store.generation()
         _report_changes(file, changes, generation, as_json)
 

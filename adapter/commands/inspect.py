@@ -1,4 +1,4 @@
-"""`ari-voice calls`, `why`, `replay` and `outbox`: a look at the database of a running server."""
+"""`ari-voice calls`, `why`, `secret` and others: a look at the database of a running server."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import click
 
 from adapter.commands.invocation import INVALID, Invocation, give_up
 from adapter.commands.timeline import CallNotFound, Timeline, clock
+from adapter.contracts.admin import keys
 from adapter.store.outbox import OutboxStore
 from adapter.store.provisioning import ProvisioningStore
 from adapter.store.sqlite import SchemaTooNew, open_database
@@ -66,16 +67,30 @@ def replay(invocation: Invocation, call: str) -> None:
 
 
 @click.command()
-@click.argument("app")
+@click.argument("name")
 @click.pass_obj
-def secret(invocation: Invocation, app: str) -> None:
-    """Print the webhook secret of APP, for whoever verifies its webhooks."""
+def secret(invocation: Invocation, name: str) -> None:
+    """Print the webhook secret of the app or domain NAME, for whoever verifies its webhooks."""
     with _database(invocation) as connection:
-        row = ProvisioningStore(connection).app(app)
+        store = ProvisioningStore(connection)
+        row = store.app(name) or store.domain(name)
     if row is None:
-        click.echo(f"ari-voice: no app {app}", err=True)
+        click.echo(f"ari-voice: no app or domain {name}", err=True)
         raise click.exceptions.Exit(INVALID)
     click.echo(row.webhook_secret)
+
+
+@click.command("domain-key")
+@click.argument("name")
+@click.pass_obj
+def domain_key(invocation: Invocation, name: str) -> None:
+    """Print the public key of domain NAME, for whoever verifies the tokens of its callbacks."""
+    with _database(invocation) as connection:
+        row = ProvisioningStore(connection).domain(name)
+    if row is None:
+        click.echo(f"ari-voice: no domain {name}", err=True)
+        raise click.exceptions.Exit(INVALID)
+    click.echo(keys.public_part(row.signing_key), nl=False)
 
 
 @click.group()

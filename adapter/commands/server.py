@@ -24,6 +24,6 @@ def serve(invocation: Invocation) -> None:
 @click.command()
 def openapi() -> None:
     """Write the OpenAPI document of the API."""
-    from adapter.app import openapi_document  # noqa: PLC0415 - as above
+    from adapter.front_ends import openapi_document  # noqa: PLC0415 - as above
 
     click.echo(msgspec.json.format(msgspec.json.encode(openapi_document())).decode())

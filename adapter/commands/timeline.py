@@ -111,8 +111,8 @@ def masked(value: object) -> str:
 def _shown(name: str, part: object) -> str:
     if name == "endpoint":  # the trunk says something, the number not
         return f"...@{str(part).partition('@')[2]}" if "@" in str(part) else "..."
-    if name == "uris" and isinstance(part, tuple):  # whole paths say nothing to people
-        return "[" + ", ".join(f"...{str(uri)[-12:]}" for uri in part) + "]"
+    if name == "uri":  # whole paths say nothing to people
+        return f"...{str(part)[-12:]}"
     mask = _MASKS.get(name)
     return str(mask(str(part))) if mask else masked(part)
 

@@ -33,6 +33,7 @@ class Route:
         request: model of the JSON body; None when it takes none.
         replies: model of the body for each status; None for a body that is no JSON.
         optional_body: the body may be empty.
+        public: asks for no credentials, or checks by itself what lets in.
     """
 
     methods: tuple[str, ...]
@@ -42,6 +43,7 @@ class Route:
     replies: Mapping[int, type | None]
     request: type | None = None
     optional_body: bool = False
+    public: bool = False
     tags: tuple[str, ...] = field(default=())
 
 

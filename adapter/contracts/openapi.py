@@ -88,7 +88,7 @@ def _operation(api: Api, route: Route, method: str, schema: Mapping[type, Any]) 
         "operationId": f"{api.tag}_{route.handler.__name__}_{method.lower()}",
         "summary": route.summary,
         "tags": [api.tag, *route.tags],
-        "security": [{scheme: []} for scheme in api.security],
+        "security": [] if route.public else [{scheme: []} for scheme in api.security],
         "responses": {
             str(status): _response(status, model, schema)
             for status, model in sorted(route.replies.items())

@@ -21,10 +21,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from adapter.core import dialogue as dialogues
 from adapter.core import inputs as i
-from adapter.core import prompt as prompts
+from adapter.core import running
 from adapter.core.causes import ending_of
-from adapter.core.errors import CallNotUp, CallOver, CallUnknown, NotOffered
+from adapter.core.errors import CallOver, CallUnknown, NotOffered
 from adapter.core.model import (
     Call,
     CallState,
@@ -32,6 +33,7 @@ from adapter.core.model import (
     EndCause,
     EndedBy,
     Ending,
+    Topic,
 )
 from adapter.core.orders import create, dial, effects_in_force
 from adapter.core.outputs import (
@@ -40,7 +42,6 @@ from adapter.core.outputs import (
     CallEnded,
     CallOffered,
     CallRang,
-    Notice,
     Step,
 )
 
@@ -71,8 +72,8 @@ def step(call: Call | None, given: i.Input, now: float) -> Step:
         return _offer(given, now)
     if call is None:
         raise CallUnknown
-    if isinstance(given, i.PromptInput):
-        made = _prompt(call, given, now)
+    if isinstance(given, running.Given):
+        made = _run(call, given, now)
     else:
         handler = TABLE[call.state].get(type(given))
         made = handler(call, given, now) if handler else None
@@ -98,6 +99,7 @@ def _place(given: i.PlaceCall, now: float) -> Step:
         deadline=now + PLACE_TIMEOUT,
         dial=given.dial,
         on_answer=given.on_answer,
+        asks=given.asks,
     )
     return Step(call=call, effects=(create(call),))
 
@@ -119,34 +121,27 @@ def _offer(given: i.OfferCall, now: float) -> Step:
         deadline=now + (ANSWER_TIMEOUT if given.auto_answer else given.accept_timeout),
         auto_answer=given.auto_answer,
         on_answer=given.on_answer,
+        asks=given.asks,
     )
-    return Step(call=call, effects=effects_in_force(call), notices=(CallOffered(),))
+    effects = effects_in_force(call)
+    if not given.asks or given.auto_answer:
+        return Step(call=call, effects=effects, notices=(CallOffered(),))
+    asked = dialogues.ask(call, Topic.OFFER, now)
+    return Step(call=asked.call, effects=effects + asked.effects)
 
 
-def _prompt(call: Call, given: i.PromptInput, now: float) -> Step | None:
-    if call.state is not CallState.UP:
-        if not isinstance(given, i.StartPrompt | i.StopPrompt):
-            return None
-        raise CallOver if call.state in (CallState.ENDING, CallState.ENDED) else CallNotUp
-    turn = prompts.advance(call, given, now)
-    return _after(call, turn, now) if turn else None
-
-
-def _after(call: Call, turn: prompts.Turn, now: float) -> Step:
-    """The row after a turn of the prompt machine; the next waiting prompt starts when one ends."""
-    call = replace(call, prompt=turn.prompt)
-    notices: tuple[Notice, ...] = (turn.over,) if turn.over else ()
-    if turn.prompt is None and call.on_answer:
-        following = _next_prompt(call, now)
-        return replace(following, effects=turn.effects + following.effects, notices=notices)
-    return Step(call=call, effects=turn.effects, notices=notices)
-
-
-def _next_prompt(call: Call, now: float) -> Step:
-    order, *rest = call.on_answer
-    turn = prompts.start(call, order, None, now)
-    call = replace(call, on_answer=tuple(rest), prompt=turn.prompt)
-    return Step(call=call, effects=turn.effects)
+def _run(call: Call, given: running.Given, now: float) -> Step | None:
+    """An input for what runs on the call; that may answer the call, or end it."""
+    made = running.advance(call, given, now)
+    if made is None:
+        return None
+    if made.end is not None:
+        following = _ending(made.call, made.end, now)
+    elif made.take:
+        following = _accept(made.call, i.AcceptCall(), now)
+    else:
+        following = Step(call=made.call)
+    return replace(following, effects=made.effects + following.effects, notices=made.notices)
 
 
 def _ready(call: Call, given: i.ChannelReady, now: float) -> Step | None:
@@ -172,12 +167,13 @@ def _up(call: Call, given: i.ChannelUp, now: float) -> Step | None:
     if given.channel != call.channel:
         return None
     call = replace(call, state=CallState.UP, answered_at=now, deadline=now + call.max_duration)
-    made = _next_prompt(call, now) if call.on_answer else Step(call=call)
-    return replace(made, notices=(CallAnswered(),))
+    begun = running.begin(call, now)
+    notices = (CallAnswered(), *begun.notices)
+    return Step(call=begun.call, effects=begun.effects, notices=notices)
 
 
 def _accept(call: Call, given: i.AcceptCall, now: float) -> Step:
-    call = replace(call, state=CallState.ANSWERING, deadline=now + ANSWER_TIMEOUT)
+    call = replace(dialogues.taken(call), state=CallState.ANSWERING, deadline=now + ANSWER_TIMEOUT)
     return Step(call=call, effects=(Answer(channel=call.channel),))
 
 
@@ -202,14 +198,8 @@ def _end(call: Call, given: i.EndCall, now: float) -> Step:
 
 def _ending(call: Call, ending: Ending, now: float) -> Step:
     """Order the end. What runs on the call gets its outcome when the channel is gone."""
-    prompt = replace(call.prompt, deadline=None) if call.prompt else None
     call = replace(
-        call,
-        state=CallState.ENDING,
-        ending=ending,
-        prompt=prompt,
-        on_answer=(),
-        deadline=now + HANGUP_RETRY,
+        running.quiet(call), state=CallState.ENDING, ending=ending, deadline=now + HANGUP_RETRY
     )
     return Step(call=call, effects=effects_in_force(call))
 
@@ -251,20 +241,9 @@ def _gone(call: Call, given: i.ChannelGone, now: float) -> Step | None:
     ending = seen
     if call.ending is not None:  # ours was first: the cause is ours, the codes are theirs
         ending = replace(call.ending, q850=seen.q850, sip_code=given.sip_code)
-    notices: list[Notice] = []
-    if call.prompt is not None:
-        notices.append(prompts.cut(call.prompt))
-    notices.append(CallEnded(ending=ending))
-    call = replace(
-        call,
-        state=CallState.ENDED,
-        ending=ending,
-        ended_at=now,
-        deadline=None,
-        prompt=None,
-        on_answer=(),
-    )
-    return Step(call=call, notices=tuple(notices))
+    call, notices = running.end(call)
+    call = replace(call, state=CallState.ENDED, ending=ending, ended_at=now, deadline=None)
+    return Step(call=call, notices=(*notices, CallEnded(ending=ending)))
 
 
 _ALWAYS: Mapping[type, Handler] = {

@@ -5,10 +5,16 @@
     Fault
     ├── StoreFailed        the database did not take a transaction: nothing of it was written
     ├── AsteriskDown       no answer; the command may or may not have been carried out
-    └── MediaUnavailable   a phrase can't be rendered or found; the text says why
+    ├── MediaUnavailable   a phrase can't be rendered or found; the text says why
+    └── NoAnswer           the application gave no answer that can be used
 """
 
 from __future__ import annotations
+
+from typing import Final
+
+MEDIA_LATE: Final = "not fetched in time"
+"""How the text of MediaUnavailable begins when a remote file did not come within its time limit."""
 
 
 class Fault(Exception):
@@ -25,3 +31,7 @@ class AsteriskDown(Fault):
 
 class MediaUnavailable(Fault):
     """A phrase can't be rendered or found; the text says why."""
+
+
+class NoAnswer(Fault):
+    """The application gave no answer that can be used; the text is the front end's word for it."""

@@ -15,6 +15,7 @@ CallId = NewType("CallId", str)
 PromptId = NewType("PromptId", str)
 ChannelId = NewType("ChannelId", str)
 PlaybackId = NewType("PlaybackId", str)
+QuestionId = NewType("QuestionId", str)
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _CELL = re.compile(r"[0-9a-f]{4}")
@@ -47,9 +48,14 @@ def channel_of(call: CallId, leg: int) -> ChannelId:
     return ChannelId(f"{call}.leg{leg}")
 
 
-def playback_of(call: CallId, prompt: PromptId) -> PlaybackId:
-    """The id of the playback of a prompt."""
-    return PlaybackId(f"{call}.{prompt}")
+def playback_of(call: CallId, prompt: PromptId, index: int = 0) -> PlaybackId:
+    """The id of the playback of one phrase of a prompt (or one round of a background)."""
+    return PlaybackId(f"{call}.{prompt}.{index}")
+
+
+def question_of(call: CallId, number: int) -> QuestionId:
+    """The id of a question to the application that drives the call."""
+    return QuestionId(f"{call}.q{number}")
 
 
 def call_of(identifier: str) -> CallId | None:

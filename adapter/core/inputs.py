@@ -9,13 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from adapter.core.ids import CallId, ChannelId, PlaybackId, PromptId
-from adapter.core.model import DialOrder, EndCause, Media, PromptOrder
+from adapter.core.ids import CallId, ChannelId, PlaybackId, PromptId, QuestionId
+from adapter.core.model import DialOrder, EndCause, Instruction, Media, PromptOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceCall:
-    """Start an outbound call."""
+    """Start an outbound call; with `asks` the application is asked once it is answered.
+
+    `on_answer` is for calls that do not ask.
+    """
 
     id: CallId
     contract: str
@@ -26,12 +29,17 @@ class PlaceCall:
     dial: DialOrder
     max_duration: float
     on_answer: tuple[PromptOrder, ...] = ()
+    asks: bool = False
     context: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferCall:
-    """Take an inbound call that has arrived; `accept_timeout` in seconds."""
+    """Take an inbound call that has arrived; `accept_timeout` in seconds.
+
+    With `asks` the application is asked what shall become of it (unless it is answered by us), and
+    then what comes next. `on_answer` is for calls that do not ask.
+    """
 
     id: CallId
     contract: str
@@ -43,6 +51,7 @@ class OfferCall:
     accept_timeout: float
     auto_answer: bool = False
     on_answer: tuple[PromptOrder, ...] = ()
+    asks: bool = False
     context: dict[str, Any] = field(default_factory=dict)
 
 
@@ -61,7 +70,7 @@ class StartPrompt:
     """Play, and collect when the order says so. With `media` there is nothing left to prepare."""
 
     order: PromptOrder
-    media: Media | None = None
+    media: tuple[Media, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +174,7 @@ class MediaReady:
     """All phrases of a prompt can be played now."""
 
     prompt: PromptId
-    media: Media
+    media: tuple[Media, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +217,43 @@ class PromptDeadline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Instructed:
+    """The application has answered a question."""
+
+    question: QuestionId
+    instruction: Instruction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionFailed:
+    """The application gave no answer that can be used; `reason` in the front end's words."""
+
+    question: QuestionId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskAnew:
+    """Leave what is being done, and ask the application what comes next."""
+
+    question: QuestionId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialogueDeadline:
+    """The deadline `at` of the dialogue has passed; not heard when it was replaced."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackgroundDeadline:
+    """The deadline `at` of the background has passed; not heard when it was replaced."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Resumed:
     """We were away (restart, reconnect) and are back: what was pressed meanwhile is lost."""
 
@@ -236,6 +282,7 @@ PromptInput: TypeAlias = (
     | PromptDeadline
     | Resumed
 )
-Input: TypeAlias = Opening | CallInput | PromptInput
+DialogueInput: TypeAlias = Instructed | QuestionFailed | AskAnew | DialogueDeadline
+Input: TypeAlias = Opening | CallInput | PromptInput | DialogueInput | BackgroundDeadline
 
-COMMANDS = (PlaceCall, OfferCall, AcceptCall, EndCall, StartPrompt, StopPrompt)
+COMMANDS = (PlaceCall, OfferCall, AcceptCall, EndCall, StartPrompt, StopPrompt, AskAnew)

@@ -39,6 +39,14 @@ class PromptState(StrEnum):
     COLLECTING = "collecting"
 
 
+class Barge(StrEnum):
+    """What a key does to phrases that are being played, when digits are collected."""
+
+    NEVER = "never"  # nothing: it is kept for the collection
+    PHRASE = "phrase"  # it ends the phrase that plays; the following ones are played
+    ALL = "all"  # it ends them all
+
+
 class CollectEnd(StrEnum):
     """What completed a collection of digits."""
 
@@ -96,17 +104,21 @@ class Ending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phrase:
-    """One thing to be heard: text to be spoken, or a stored file. Exactly one of the two is set.
+    """One thing to be heard: text to be spoken, a stored file, or one to be fetched; exactly one.
 
     Attributes:
         text: to be spoken, with `language` (BCP 47) and `voice` (a name, male or female).
         file: path of an audio file below the media folder.
+        url: http(s) address of an audio file.
+        max_age: seconds for which a copy of `url` is played without asking whether it has changed.
     """
 
     text: str | None = None
     language: str = ""
     voice: str = ""
     file: str | None = None
+    url: str | None = None
+    max_age: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,12 +130,15 @@ class Collect:
         between_timeout: seconds from one digit to the next.
         max_digits: the collection is complete with this many; None for no limit.
         finish_on: the keys that end it; they are not part of the digits.
+        flush: forget keys that were pressed before; when false, those that no prompt has taken
+            count as the first ones.
     """
 
     first_timeout: float = 10.0
     between_timeout: float = 2.0
     max_digits: int | None = None
     finish_on: str = "#"
+    flush: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,27 +149,27 @@ class PromptOrder:
         id: public id.
         phrases: played one after the other.
         collect: None when no digits are wanted.
-        interrupt: a digit stops the phrases; when false it is kept for the collection.
+        barge: what a key does to the phrases; nothing when no digits are collected.
         context: JSON of the front end, given back with the outcome.
     """
 
     id: PromptId
     phrases: tuple[Phrase, ...]
     collect: Collect | None = None
-    interrupt: bool = True
+    barge: Barge = Barge.ALL
     context: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Media:
-    """Audio that Asterisk can play at once.
+    """A phrase that Asterisk can play at once.
 
     Attributes:
-        uris: ARI media URIs, in order.
-        seconds: length of all of them together.
+        uri: ARI media URI.
+        seconds: its length.
     """
 
-    uris: tuple[str, ...]
+    uri: str
     seconds: float
 
 
@@ -166,7 +181,8 @@ class Prompt:
         order: what it shall do.
         state: where it is.
         deadline: when this state ends by itself, seconds since the epoch.
-        media: set from STARTING on.
+        media: one for each phrase; set from STARTING on.
+        index: the phrase that is started or played.
         digits: collected so far, without the finishing key.
         collected: set when the digits are complete while the phrases still play.
     """
@@ -174,9 +190,110 @@ class Prompt:
     order: PromptOrder
     state: PromptState
     deadline: float | None
-    media: Media | None = None
+    media: tuple[Media, ...] = ()
+    index: int = 0
     digits: str = ""
     collected: CollectEnd | None = None
+
+
+class Topic(StrEnum):
+    """What the application that drives a call is asked."""
+
+    OFFER = "offer"  # a call has come: what shall become of it?
+    NEXT = "next"  # the call is up and nothing is to be done: what comes next?
+
+
+class DialogueState(StrEnum):
+    """See the drawing in `adapter.core.dialogue`."""
+
+    ASKING = "asking"
+    DOING = "doing"
+    PAUSING = "pausing"
+
+
+class BackgroundState(StrEnum):
+    """See the drawing in `adapter.core.background`."""
+
+    PREPARING = "preparing"
+    WAITING = "waiting"
+    PLAYING = "playing"
+    RESTING = "resting"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackgroundOrder:
+    """What is heard whenever nothing else is: `phrase` over and over, `pause` seconds between."""
+
+    id: PromptId
+    phrase: Phrase
+    pause: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Background:
+    """A background that was ordered.
+
+    Attributes:
+        order: what it plays.
+        state: where it is.
+        media: None until it was made ready.
+        round: how often it was begun; each has a playback id of its own.
+        deadline: end of the pause, or of a round whose end was missed.
+    """
+
+    order: BackgroundOrder
+    state: BackgroundState
+    media: Media | None = None
+    round: int = 0
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instruction:
+    """An application's answer to a question, in neutral terms.
+
+    Attributes:
+        turn_away: for an offered call: why it is not taken; None takes it.
+        prompt: to be played, collected, or both.
+        hang_up: when the prompt is over, or at once without one.
+        pause: seconds between the prompt's end and the next question.
+        background: begins behind the prompt; None leaves it as it is.
+        stop_background: ends the one that runs.
+        context: keys of the front end to be set in the call's context.
+    """
+
+    turn_away: EndCause | None = None
+    prompt: PromptOrder | None = None
+    hang_up: bool = False
+    pause: float = 0.0
+    background: BackgroundOrder | None = None
+    stop_background: bool = False
+    context: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialogue:
+    """Where a call stands that is driven by questions to its application.
+
+    Attributes:
+        state: what is going on.
+        topic: of the latest question.
+        asked: number of questions so far; the latest one's id is made of it.
+        deadline: end of a pause, or of the wait for an answer.
+        hang_up: the call ends when what is being done is over.
+        pause: seconds until the next question when what is being done is over.
+        collected: what completed the latest prompt's digits; None when it collected none.
+        digits: of the latest prompt.
+    """
+
+    state: DialogueState
+    topic: Topic
+    asked: int
+    deadline: float | None
+    hang_up: bool = False
+    pause: float = 0.0
+    collected: CollectEnd | None = None
+    digits: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,12 +305,18 @@ class DialOrder:
         caller_number: caller id on the wire.
         caller_name: display name; empty for none.
         ring_timeout: seconds until the attempt is given up.
+        private: the caller id is withheld from the far end.
+        diversion: number of the Diversion header (RFC 5806); empty for none.
+        headers: further SIP headers, names and values without control characters.
     """
 
     endpoint: str
     caller_number: str
     caller_name: str = ""
     ring_timeout: float = 60.0
+    private: bool = False
+    diversion: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,8 +339,13 @@ class Call:
         deadline: when this state ends by itself.
         dial: set for outbound calls.
         auto_answer: answered by us without waiting for the application.
+        asks: its application is asked what comes next; otherwise it commands by itself.
         on_answer: prompts to be played one after the other once the call is up.
         prompt: the prompt that is running.
+        keys: pressed since the last flush, the latest 128.
+        ahead: of these, the ones that no prompt has taken.
+        dialogue: set when the application is asked what to do; None when it commands by itself.
+        background: what is heard when nothing else is.
         answered_at: None until the answer.
         ended_at: None until the end.
         ending: decided when the end is ordered or seen; final once the state is ENDED.
@@ -239,10 +367,21 @@ class Call:
     dial: DialOrder | None = None
     auto_answer: bool = False
     on_answer: tuple[PromptOrder, ...] = ()
+    asks: bool = False
     prompt: Prompt | None = None
+    keys: str = ""
+    ahead: str = ""
+    dialogue: Dialogue | None = None
+    background: Background | None = None
     answered_at: float | None = None
     ended_at: float | None = None
     ending: Ending | None = None
+
+    @property
+    def deadlines(self) -> tuple[float, ...]:
+        """When anything that it waits for ends by itself."""
+        parts = (self, self.prompt, self.dialogue, self.background)
+        return tuple(p.deadline for p in parts if p is not None and p.deadline is not None)
 
     @property
     def live(self) -> bool:

@@ -34,6 +34,9 @@ def create(call: Call) -> CreateChannel:
         endpoint=call.dial.endpoint,
         caller_number=call.dial.caller_number,
         caller_name=call.dial.caller_name,
+        private=call.dial.private,
+        diversion=call.dial.diversion,
+        headers=call.dial.headers,
     )
 
 
@@ -45,9 +48,16 @@ def dial(call: Call) -> Dial:
 
 def _told(call: Call) -> HangupReason:
     """What the far end hears of the end that we make."""
-    cause = call.ending.cause if call.ending else EndCause.HANGUP
-    if cause is EndCause.NOT_ACCEPTED:
-        return HangupReason.NO_ANSWER
-    if cause is EndCause.FAILED and call.direction is Direction.INBOUND:
-        return HangupReason.FAILURE
-    return HangupReason.NORMAL
+    if call.ending is None or call.direction is Direction.OUTBOUND:
+        return HangupReason.NORMAL
+    return _TOLD.get(call.ending.cause, HangupReason.NORMAL)
+
+
+_TOLD = {
+    EndCause.BUSY: HangupReason.BUSY,
+    EndCause.NOT_FOUND: HangupReason.UNALLOCATED,
+    EndCause.NO_ANSWER: HangupReason.NO_ANSWER,
+    EndCause.NOT_ACCEPTED: HangupReason.NO_ANSWER,
+    EndCause.CONGESTION: HangupReason.CONGESTION,
+    EndCause.FAILED: HangupReason.FAILURE,
+}

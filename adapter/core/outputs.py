@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
-from adapter.core.ids import ChannelId, PlaybackId, PromptId
-from adapter.core.model import Call, CollectEnd, Ending, Media, Phrase, PromptOrder
+from adapter.core.ids import ChannelId, PlaybackId, PromptId, QuestionId
+from adapter.core.model import Call, CollectEnd, Ending, Media, Phrase, PromptOrder, Topic
 
 
 class HangupReason(StrEnum):
@@ -28,12 +28,18 @@ class HangupReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateChannel:
-    """Make a channel that does not dial yet. The id makes it idempotent."""
+    """Make a channel that does not dial yet. The id makes it idempotent.
+
+    `private`, `diversion` and `headers` are those of `adapter.core.model.DialOrder`.
+    """
 
     channel: ChannelId
     endpoint: str
     caller_number: str
     caller_name: str
+    private: bool = False
+    diversion: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +96,16 @@ class StopPlayback:
     playback: PlaybackId
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """Ask the application; answered by Instructed or QuestionFailed. May be slow."""
+
+    question: QuestionId
+    topic: Topic
+
+
 Effect: TypeAlias = (
-    CreateChannel | Dial | Ring | Answer | Hangup | PrepareMedia | Play | StopPlayback
+    CreateChannel | Dial | Ring | Answer | Hangup | PrepareMedia | Play | StopPlayback | Ask
 )
 
 
@@ -142,7 +156,17 @@ class CallEnded:
     ending: Ending
 
 
-Notice: TypeAlias = CallOffered | CallRang | CallAnswered | PromptOver | CallEnded
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionUnanswered:
+    """The application gave no answer that can be used; the call ends for it."""
+
+    topic: Topic
+    reason: str
+
+
+Notice: TypeAlias = (
+    CallOffered | CallRang | CallAnswered | PromptOver | QuestionUnanswered | CallEnded
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

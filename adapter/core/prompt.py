@@ -1,10 +1,11 @@
-"""The prompt machine: phrases are made ready, played, and digits collected. One ending each.
+"""The prompt machine: phrases are made ready, played one by one, digits collected. One ending each.
 
 ::
 
     StartPrompt ----> RENDERING --MediaReady--> STARTING --PlaybackStarted--> PLAYING
     StartPrompt with media, nothing to prepare ---^                              |
                                                                   PlaybackFinished
+                                                     the last phrase |
     a digit that interrupts, from each of the three --> COLLECTING <-------------+
                                                             |                    |
     over: FINISHED, STOPPED, COLLECTED or FAILED  <---------+--------------------+
@@ -20,11 +21,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from adapter.core import inputs as i
-from adapter.core.digits import press
+from adapter.core.digits import DIGITS, press
 from adapter.core.errors import NoPrompt, PromptBusy
-from adapter.core.ids import playback_of
+from adapter.core.ids import PlaybackId, playback_of
 from adapter.core.model import (
+    Barge,
     Call,
+    Collect,
     CollectEnd,
     Media,
     Prompt,
@@ -42,14 +45,15 @@ from adapter.core.outputs import (
 
 RENDER_TIMEOUT = 30.0
 START_TIMEOUT = 10.0
+KEPT_KEYS = 128
 PLAY_SLACK = 10.0  # beyond the length of the media; then its end was missed
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What an input made of the prompt; `over` when that was its end (then `prompt` is None)."""
+    """What an input made of the call's prompt; `over` when that was its end."""
 
-    prompt: Prompt | None
+    call: Call
     effects: tuple[Effect, ...] = ()
     over: PromptOver | None = None
 
@@ -57,12 +61,20 @@ class Turn:
 Handler = Callable[[Call, Prompt, Any, float], Turn | None]  # None: late
 
 
-def start(call: Call, order: PromptOrder, media: Media | None, now: float) -> Turn:
-    """Begin a prompt on a call that has none."""
+def start(call: Call, order: PromptOrder, media: tuple[Media, ...], now: float) -> Turn:
+    """Begin a prompt on a call that has none.
+
+    Keys that were pressed ahead are taken first, when the order does not flush them: they may make
+    its phrases, or the whole prompt, unnecessary.
+    """
     prompt = Prompt(order=order, state=PromptState.RENDERING, deadline=now + RENDER_TIMEOUT)
-    if media is not None:
-        return _play(call, prompt, media, now)
-    return Turn(prompt, (PrepareMedia(prompt=order.id, phrases=order.phrases),))
+    if order.collect is not None:
+        call, prompt = _take_ahead(call, prompt, order.collect)
+        if (prompt.digits or prompt.collected) and order.barge is Barge.ALL:
+            return _played(call, prompt, now)
+    if media or not order.phrases:
+        return _phrase(call, replace(prompt, media=media), 0, now)
+    return _turn(call, prompt, PrepareMedia(prompt=order.id, phrases=order.phrases))
 
 
 def advance(call: Call, given: i.PromptInput, now: float) -> Turn | None:
@@ -83,7 +95,7 @@ def advance(call: Call, given: i.PromptInput, now: float) -> Turn | None:
     if prompt is None:
         if isinstance(given, i.StopPrompt):
             raise NoPrompt
-        return None
+        return _keep_key(call, given) if isinstance(given, i.DigitPressed) else None
     handler = TABLE[prompt.state].get(type(given))
     return handler(call, prompt, given, now) if handler else None
 
@@ -107,62 +119,87 @@ def fail(prompt: Prompt, reason: str) -> PromptOver:
     )
 
 
+def playback_now(call: Call, prompt: Prompt) -> PlaybackId:
+    """The playback of the phrase that is started or played."""
+    return playback_of(call.id, prompt.order.id, prompt.index)
+
+
+def play_now(call: Call, prompt: Prompt) -> Play:
+    """The order to play it."""
+    return Play(
+        channel=call.channel,
+        playback=playback_now(call, prompt),
+        media=prompt.media[prompt.index],
+    )
+
+
+def _turn(call: Call, prompt: Prompt | None, *effects: Effect) -> Turn:
+    return Turn(replace(call, prompt=prompt), effects)
+
+
+def _end(call: Call, over: PromptOver, *effects: Effect) -> Turn:
+    return Turn(replace(call, prompt=None), effects, over)
+
+
 def _stop_playback(call: Call, prompt: Prompt) -> tuple[Effect, ...]:
     if prompt.state in (PromptState.STARTING, PromptState.PLAYING):
-        return (StopPlayback(playback=playback_of(call.id, prompt.order.id)),)
+        return (StopPlayback(playback=playback_now(call, prompt)),)
     return ()
 
 
-def _play(call: Call, prompt: Prompt, media: Media, now: float) -> Turn:
-    effect = Play(channel=call.channel, playback=playback_of(call.id, prompt.order.id), media=media)
+def _phrase(call: Call, prompt: Prompt, index: int, now: float) -> Turn:
+    """Play the phrase of this index; behind the last one the phrases are over."""
+    if index >= len(prompt.media):
+        return _played(call, prompt, now)
     starting = replace(
-        prompt, state=PromptState.STARTING, media=media, deadline=now + START_TIMEOUT
+        prompt, state=PromptState.STARTING, index=index, deadline=now + START_TIMEOUT
     )
-    return Turn(starting, (effect,))
+    return _turn(call, starting, play_now(call, starting))
 
 
-def _over(prompt: Prompt, outcome: Outcome, collected: CollectEnd | None, *effects: Effect) -> Turn:
+def _collected(call: Call, prompt: Prompt, end: CollectEnd | None, *effects: Effect) -> Turn:
     over = PromptOver(
-        order=prompt.order, outcome=outcome, digits=prompt.digits, collected=collected
+        order=prompt.order, outcome=Outcome.COLLECTED, digits=prompt.digits, collected=end
     )
-    return Turn(None, effects, over)
+    return _end(call, over, *effects)
 
 
 def _media_ready(call: Call, prompt: Prompt, given: i.MediaReady, now: float) -> Turn | None:
     if given.prompt != prompt.order.id:
         return None
-    return _play(call, prompt, given.media, now)
+    return _phrase(call, replace(prompt, media=given.media), 0, now)
 
 
 def _media_failed(call: Call, prompt: Prompt, given: i.MediaFailed, now: float) -> Turn | None:
     if given.prompt != prompt.order.id:
         return None
-    return Turn(None, (), fail(prompt, given.reason))
+    return _end(call, fail(prompt, given.reason))
 
 
 def _started(call: Call, prompt: Prompt, given: i.PlaybackStarted, now: float) -> Turn | None:
-    if given.playback != playback_of(call.id, prompt.order.id):
+    if given.playback != playback_now(call, prompt):
         return None
-    seconds = prompt.media.seconds if prompt.media else 0.0
-    return Turn(replace(prompt, state=PromptState.PLAYING, deadline=now + seconds + PLAY_SLACK))
+    deadline = now + prompt.media[prompt.index].seconds + PLAY_SLACK
+    return _turn(call, replace(prompt, state=PromptState.PLAYING, deadline=deadline))
 
 
 def _finished(call: Call, prompt: Prompt, given: i.PlaybackFinished, now: float) -> Turn | None:
-    if given.playback != playback_of(call.id, prompt.order.id):
+    if given.playback != playback_now(call, prompt):
         return None
-    if given.failed and prompt.collected is None:
-        return Turn(None, (), fail(prompt, "the media could not be played"))
-    return _played(prompt, now)
+    if given.failed:
+        if prompt.collected:
+            return _played(call, prompt, now)
+        return _end(call, fail(prompt, "the media could not be played"))
+    return _phrase(call, prompt, prompt.index + 1, now)
 
 
-def _played(prompt: Prompt, now: float, *effects: Effect) -> Turn:
+def _played(call: Call, prompt: Prompt, now: float, *effects: Effect) -> Turn:
     """The phrases have ended: over, or the collection goes on with what is there already."""
-    collect = prompt.order.collect
-    if collect is None:
-        return _over(prompt, Outcome.FINISHED, None, *effects)
+    if prompt.order.collect is None:
+        return _end(call, PromptOver(order=prompt.order, outcome=Outcome.FINISHED), *effects)
     if prompt.collected:
-        return _over(prompt, Outcome.COLLECTED, prompt.collected, *effects)
-    return Turn(_collecting(prompt, now), effects)
+        return _collected(call, prompt, prompt.collected, *effects)
+    return _turn(call, _collecting(prompt, now), *effects)
 
 
 def _collecting(prompt: Prompt, now: float) -> Prompt:
@@ -173,26 +210,53 @@ def _collecting(prompt: Prompt, now: float) -> Prompt:
 
 
 def _refused(call: Call, prompt: Prompt, given: i.PlaybackRefused, now: float) -> Turn | None:
-    if given.playback != playback_of(call.id, prompt.order.id):
+    if given.playback != playback_now(call, prompt):
         return None
-    return Turn(None, (), fail(prompt, given.detail))
+    return _end(call, fail(prompt, given.detail))
+
+
+def _keep_key(call: Call, given: i.DigitPressed) -> Turn | None:
+    """A key that nothing waits for."""
+    if given.channel != call.channel or given.digit not in DIGITS:
+        return None
+    return Turn(
+        replace(
+            call,
+            keys=(call.keys + given.digit)[-KEPT_KEYS:],
+            ahead=(call.ahead + given.digit)[-KEPT_KEYS:],
+        )
+    )
+
+
+def _take_ahead(call: Call, prompt: Prompt, collect: Collect) -> tuple[Call, Prompt]:
+    if collect.flush:
+        return replace(call, keys="", ahead=""), prompt
+    digits, end, rest = prompt.digits, prompt.collected, call.ahead
+    while rest and end is None:
+        digits, end = press(digits, rest[0], collect)
+        rest = rest[1:]
+    return replace(call, ahead=rest), replace(prompt, digits=digits, collected=end)
 
 
 def _digit(call: Call, prompt: Prompt, given: i.DigitPressed, now: float) -> Turn | None:
     collect = prompt.order.collect
-    if collect is None or prompt.collected or given.channel != call.channel:
+    if collect is None or prompt.collected:
+        return _keep_key(call, given)
+    if given.channel != call.channel:
         return None
     digits, end = press(prompt.digits, given.digit, collect)
     if end is None and digits == prompt.digits:
         return None
+    call = replace(call, keys=(call.keys + given.digit)[-KEPT_KEYS:])
     prompt = replace(prompt, digits=digits)
-    waits = prompt.state is not PromptState.COLLECTING and not prompt.order.interrupt
-    if waits:
-        return Turn(replace(prompt, collected=end))
     stop = _stop_playback(call, prompt)
+    if prompt.state is not PromptState.COLLECTING and prompt.order.barge is not Barge.ALL:
+        # the end of a phrase that is stopped here brings the next one
+        effects = stop if prompt.order.barge is Barge.PHRASE else ()
+        return _turn(call, replace(prompt, collected=end), *effects)
     if end is not None:
-        return _over(prompt, Outcome.COLLECTED, end, *stop)
-    return Turn(_collecting(prompt, now), stop)
+        return _collected(call, prompt, end, *stop)
+    return _turn(call, _collecting(prompt, now), *stop)
 
 
 def _stop(call: Call, prompt: Prompt, given: i.StopPrompt, now: float) -> Turn:
@@ -200,8 +264,8 @@ def _stop(call: Call, prompt: Prompt, given: i.StopPrompt, now: float) -> Turn:
         raise NoPrompt
     stop = _stop_playback(call, prompt)
     if prompt.order.collect is None:
-        return _over(prompt, Outcome.STOPPED, None, *stop)
-    return _over(prompt, Outcome.COLLECTED, CollectEnd.STOPPED, *stop)
+        return _end(call, PromptOver(order=prompt.order, outcome=Outcome.STOPPED), *stop)
+    return _collected(call, prompt, prompt.collected or CollectEnd.STOPPED, *stop)
 
 
 def _deadline(call: Call, prompt: Prompt, given: i.PromptDeadline, now: float) -> Turn | None:
@@ -210,19 +274,20 @@ def _deadline(call: Call, prompt: Prompt, given: i.PromptDeadline, now: float) -
     stop = _stop_playback(call, prompt)
     match prompt.state:
         case PromptState.RENDERING:
-            return Turn(None, (), fail(prompt, "the media were not ready in time"))
+            return _end(call, fail(prompt, "the media were not ready in time"))
         case PromptState.STARTING:
-            return Turn(None, stop, fail(prompt, "the playback did not start in time"))
+            return _end(call, fail(prompt, "the playback did not start in time"), *stop)
         case PromptState.PLAYING:
-            return _played(prompt, now, *stop)
+            following = _phrase(call, prompt, prompt.index + 1, now)
+            return replace(following, effects=stop + following.effects)
         case PromptState.COLLECTING:
             end = CollectEnd.BETWEEN_TIMEOUT if prompt.digits else CollectEnd.FIRST_TIMEOUT
-            return _over(prompt, Outcome.COLLECTED, end)
+            return _collected(call, prompt, end)
 
 
 def _resumed(call: Call, prompt: Prompt, given: i.Resumed, now: float) -> Turn:
     """Keys pressed while we were away are lost: give the whole time again."""
-    return Turn(_collecting(prompt, now))
+    return _turn(call, _collecting(prompt, now))
 
 
 TABLE: Mapping[PromptState, Mapping[type, Handler]] = {

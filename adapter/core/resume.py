@@ -11,10 +11,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from adapter.core import inputs as i
-from adapter.core.ids import ChannelId, playback_of
-from adapter.core.model import Call, CallState, EndCause, Prompt, PromptState
+from adapter.core.background import prepare, round_of
+from adapter.core.dialogue import question
+from adapter.core.ids import ChannelId, PlaybackId
+from adapter.core.model import (
+    BackgroundState,
+    Call,
+    CallState,
+    DialogueState,
+    EndCause,
+    Prompt,
+    PromptState,
+)
 from adapter.core.orders import effects_in_force
-from adapter.core.outputs import Effect, Play, PrepareMedia
+from adapter.core.outputs import Effect, PrepareMedia
+from adapter.core.prompt import play_now, playback_now
 
 
 class ChannelState(StrEnum):
@@ -40,7 +51,7 @@ class Seen:
 
     Attributes:
         channel: state of the call's channel; None when there is no such channel.
-        playing: the playback of the running prompt exists.
+        playing: the playback that should be going on (`heard_now`) exists.
     """
 
     channel: ChannelState | None
@@ -80,14 +91,43 @@ def resume(call: Call, seen: Seen) -> Recovery:
             seen.channel is ChannelState.UP
         ):
             return Recovery(facts=(i.ChannelUp(channel=call.channel),))
-        case CallState.UP if call.prompt is not None:
-            return _prompt(call, call.prompt, seen.playing)
+        case CallState.UP:
+            return _running(call, seen.playing)
         case _:
-            return Recovery(effects=effects_in_force(call))
+            return Recovery(effects=(*effects_in_force(call), *_open_question(call)))
+
+
+def heard_now(call: Call) -> PlaybackId | None:
+    """The playback that should be going on; ask Asterisk about it before `resume`."""
+    prompt, background = call.prompt, call.background
+    if prompt and prompt.state in (PromptState.STARTING, PromptState.PLAYING):
+        return playback_now(call, prompt)
+    if background and background.state is BackgroundState.PLAYING:
+        return round_of(call, background)
+    return None
+
+
+def _running(call: Call, playing: bool) -> Recovery:
+    prompt, background = call.prompt, call.background
+    made = _prompt(call, prompt, playing) if prompt is not None else Recovery()
+    facts, effects = made.facts, made.effects + _open_question(call)
+    if background is not None:
+        if background.state is BackgroundState.PREPARING:
+            effects += (prepare(background),)
+        elif background.state is BackgroundState.PLAYING and not playing:
+            facts += (i.PlaybackFinished(playback=round_of(call, background)),)
+    return Recovery(facts, effects)
+
+
+def _open_question(call: Call) -> tuple[Effect, ...]:
+    dialogue = call.dialogue
+    if dialogue is None or dialogue.state is not DialogueState.ASKING:
+        return ()
+    return (question(call, dialogue),) if call.state is not CallState.ENDING else ()
 
 
 def _prompt(call: Call, prompt: Prompt, playing: bool) -> Recovery:
-    playback = playback_of(call.id, prompt.order.id)
+    playback = playback_now(call, prompt)
     match prompt.state:
         case PromptState.RENDERING:
             order = prompt.order
@@ -96,9 +136,7 @@ def _prompt(call: Call, prompt: Prompt, playing: bool) -> Recovery:
             return Recovery(facts=(i.PlaybackStarted(playback=playback),))
         case PromptState.STARTING:
             # It never left us, or ended in the gap: heard twice is better than never
-            assert prompt.media is not None  # noqa: S101 - set from STARTING on
-            play = Play(channel=call.channel, playback=playback, media=prompt.media)
-            return Recovery(effects=(play,))
+            return Recovery(effects=(play_now(call, prompt),))
         case PromptState.PLAYING if not playing:
             return Recovery(facts=(i.PlaybackFinished(playback=playback),))
         case PromptState.COLLECTING:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
@@ -88,12 +89,51 @@ class Trunk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Domain:
+    """A tenant whose application is asked what to do (the Mediaservice contract).
+
+    Attributes:
+        name: in the path of its API, such as ``customer.example``.
+        callback_url: base of its callbacks.
+        fallback_url: base that is asked when the first gives no answer; None for no second try.
+        alarm_url: where alarms go; None for nowhere.
+        api_public_key: PEM; its API calls carry JWTs signed with the private part (RS256).
+        api_user: of HTTP Basic authentication; None when there is none.
+        api_password_hash: see `hash_key`.
+        signing_key: PEM, private; our callbacks carry JWTs signed with it (RS256).
+        reply_secret: signs `replyId` (HS256); made by us.
+        webhook_secret: ``whsec_...``; our callbacks are signed with it as well.
+        voices: names of voices of the contract's speech services -> ``language/voice`` of ours.
+        max_session: seconds after which a session is ended.
+        allowed_destinations: rules for `adapter.core.destinations.Destinations`.
+        trunk: name of the trunk for numbers that are dialled; None when only SIP URIs are.
+    """
+
+    name: str
+    callback_url: str
+    fallback_url: str | None
+    alarm_url: str | None
+    api_public_key: str
+    api_user: str | None
+    api_password_hash: str | None = field(repr=False)
+    signing_key: str = field(repr=False)
+    reply_secret: str = field(repr=False)
+    webhook_secret: str = field(repr=False)
+    voices: Mapping[str, str]
+    max_session: float
+    allowed_destinations: tuple[str, ...]
+    trunk: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Number:
     """A telephone number of an app.
 
     Attributes:
         number: digits without the plus.
-        app: id of its app.
+        app: id of its app; empty when it belongs to a domain.
+        domain: name of its domain; empty when it belongs to an app.
+        service: what answers it: an app's ``voice``, a domain's ``ivr``.
         event_url: for webhooks of its calls; None for the app's.
         trunk: name of the trunk its outbound calls take; None when there is none.
         inbound: it can be called.
@@ -105,6 +145,8 @@ class Number:
 
     number: str
     app: str
+    domain: str = ""
+    service: Literal["voice", "ivr"] = "voice"
     event_url: str | None
     trunk: str | None
     inbound: bool
@@ -169,17 +211,45 @@ class DeclaredApp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredDomain:
+    """A domain as it is declared: with its password, perhaps without what we make ourselves.
+
+    Attributes:
+        api_password: in clear text; only its hash is stored. None when there is no `api_user`.
+        signing_key: None keeps the one it has, or makes one.
+        webhook_secret: likewise.
+
+    The others are those of `Domain`.
+    """
+
+    name: str
+    callback_url: str
+    fallback_url: str | None
+    alarm_url: str | None
+    api_public_key: str
+    api_user: str | None
+    api_password: str | None = field(repr=False)
+    signing_key: str | None = field(repr=False)
+    webhook_secret: str | None = field(repr=False)
+    voices: Mapping[str, str]
+    max_session: float
+    allowed_destinations: tuple[str, ...]
+    trunk: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Declaration:
     """All that one provisioning file declares. What it does not name stays as it is."""
 
     apps: tuple[DeclaredApp, ...] = ()
+    domains: tuple[DeclaredDomain, ...] = ()
     trunks: tuple[Trunk, ...] = ()
     numbers: tuple[Number, ...] = ()
     prompts: tuple[StoredPrompt, ...] = ()
     phones: tuple[Phone, ...] = ()
 
 
-Kind: TypeAlias = Literal["app", "trunk", "number", "prompt", "phone"]
+Kind: TypeAlias = Literal["app", "domain", "trunk", "number", "prompt", "phone"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Runs effects after their commit; what comes of them comes back as facts.
 
 Commands to Asterisk go out one after the other for each call, in the order in which the machine
-gave them; media are made ready beside that line, so that a hang-up never waits for speech. While a
-call has nothing to run it has no task.
+gave them. What may be slow, making media and asking the application, runs beside that line, so that
+a hang-up never waits for it; the same slow effect is never under way twice, so it may be ordered
+again at a reconnect. While a call has nothing to run it has no task.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from adapter.core.faults import AsteriskDown, MediaUnavailable
+from adapter.core.faults import AsteriskDown, MediaUnavailable, NoAnswer
 from adapter.core.ids import CallId
-from adapter.core.inputs import Input, MediaFailed, MediaReady
-from adapter.core.outputs import Effect, PrepareMedia
-from adapter.engine.ports import Asterisk, Speech
+from adapter.core.inputs import Input, Instructed, MediaFailed, MediaReady, QuestionFailed
+from adapter.core.model import Call
+from adapter.core.outputs import Ask, Effect, PrepareMedia
+from adapter.engine.ports import Applications, Asterisk, Speech
 
 log = logging.getLogger(__name__)
 
@@ -28,27 +30,36 @@ class Effects:
     Args:
         asterisk: carries out commands.
         speech: makes media ready.
+        applications: answer questions.
+        row: a live call as it is now.
         tell: takes the facts.
     """
 
     def __init__(
-        self, asterisk: Asterisk, speech: Speech, tell: Callable[[CallId, Input], None]
+        self,
+        asterisk: Asterisk,
+        speech: Speech,
+        applications: Applications,
+        row: Callable[[CallId], Call | None],
+        tell: Callable[[CallId, Input], None],
     ) -> None:
         self._asterisk = asterisk
         self._speech = speech
+        self._applications = applications
+        self._row = row
         self._tell = tell
         self._lines: dict[CallId, deque[Effect]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._media: dict[CallId, set[asyncio.Task[None]]] = {}
+        self._slow: dict[CallId, dict[Effect, asyncio.Task[None]]] = {}
 
     def run(self, call: CallId, effects: Sequence[Effect]) -> None:
         """Start effects of one call; returns at once."""
         for effect in effects:
             if isinstance(effect, PrepareMedia):
-                self._start_media(call, effect)
-                continue
-            line = self._lines.get(call)
-            if line is None:
+                self._start_slow(call, effect, self._prepare(call, effect))
+            elif isinstance(effect, Ask):
+                self._start_slow(call, effect, self._ask(call, effect))
+            elif (line := self._lines.get(call)) is None:
                 self._lines[call] = deque([effect])
                 self._start(self._run_line(call))
             else:
@@ -58,13 +69,9 @@ class Effects:
         """Whether nothing of the call is on its way to Asterisk."""
         return call not in self._lines
 
-    def preparing(self, call: CallId) -> bool:
-        """Whether media of the call are being made."""
-        return call in self._media
-
     def call_over(self, call: CallId) -> None:
-        """Nobody will hear what is being made for this call any more."""
-        for task in self._media.pop(call, ()):
+        """Nobody waits for what is slow any more."""
+        for task in self._slow.pop(call, {}).values():
             task.cancel()
 
     async def close(self) -> None:
@@ -80,17 +87,20 @@ class Effects:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def _start_media(self, call: CallId, effect: PrepareMedia) -> None:
-        task = self._start(self._prepare(call, effect))
-        self._media.setdefault(call, set()).add(task)
-        task.add_done_callback(lambda done: self._media_done(call, done))
+    def _start_slow(self, call: CallId, effect: Effect, work: Coroutine[Any, Any, None]) -> None:
+        running = self._slow.setdefault(call, {})
+        if effect in running:
+            work.close()
+            return
+        task = running[effect] = self._start(work)
+        task.add_done_callback(lambda done: self._slow_done(call, effect, done))
 
-    def _media_done(self, call: CallId, task: asyncio.Task[None]) -> None:
-        running = self._media.get(call)
-        if running is not None:
-            running.discard(task)
+    def _slow_done(self, call: CallId, effect: Effect, task: asyncio.Task[None]) -> None:
+        running = self._slow.get(call, {})
+        if running.get(effect) is task:
+            del running[effect]
             if not running:
-                del self._media[call]
+                del self._slow[call]
 
     async def _run_line(self, call: CallId) -> None:
         line = self._lines[call]
@@ -122,4 +132,19 @@ class Effects:
             fact = MediaFailed(prompt=effect.prompt, reason="internal error")
         else:
             fact = MediaReady(prompt=effect.prompt, media=media)
+        self._tell(call, fact)
+
+    async def _ask(self, call: CallId, effect: Ask) -> None:
+        row = self._row(call)
+        if row is None:
+            return
+        try:
+            instruction = await self._applications.ask(row, effect)
+        except NoAnswer as none:
+            fact: Input = QuestionFailed(question=effect.question, reason=str(none))
+        except Exception:
+            log.exception("the application could not be asked", extra={"call": call})
+            fact = QuestionFailed(question=effect.question, reason="internal error")
+        else:
+            fact = Instructed(question=effect.question, instruction=instruction)
         self._tell(call, fact)

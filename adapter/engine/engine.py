@@ -26,6 +26,7 @@ from adapter.core.model import Call
 from adapter.core.outputs import Notice, Step
 from adapter.engine.effects import Effects
 from adapter.engine.ports import (
+    Applications,
     Asterisk,
     Contract,
     Observer,
@@ -47,6 +48,7 @@ class Engine:
         contracts: front ends by name.
         asterisk: carries out effects.
         speech: makes media.
+        applications: answer questions.
         observer: counts.
         now: seconds since the epoch; must not jump.
         fatal: called when a fact could not be written.
@@ -60,6 +62,7 @@ class Engine:
         contracts: Mapping[str, Contract],
         asterisk: Asterisk,
         speech: Speech,
+        applications: Applications,
         observer: Observer,
         now: Callable[[], float],
         fatal: Callable[[StoreFailed], None],
@@ -74,7 +77,7 @@ class Engine:
         self._quiet = asyncio.Event()
         self._quiet.set()
         self._by_channel: dict[ChannelId, CallId] = {}
-        self.effects = Effects(asterisk, speech, self.tell)
+        self.effects = Effects(asterisk, speech, applications, self._live.get, self.tell)
         self.timers = Timers(now, self.tell)
 
     def load(self) -> list[Call]:

@@ -9,8 +9,8 @@ from typing import Protocol
 from adapter.core.ids import CallId, ChannelId, PlaybackId
 from adapter.core.inputs import CallArrived, Input, OfferCall
 from adapter.core.message import Message, Queued
-from adapter.core.model import Call, EndCause, Media, Phrase
-from adapter.core.outputs import Effect, HangupReason, Notice, Step
+from adapter.core.model import Call, EndCause, Instruction, Media, Phrase
+from adapter.core.outputs import Ask, Effect, HangupReason, Notice, Step
 from adapter.core.resume import ChannelState, SeenChannel
 
 
@@ -69,8 +69,8 @@ class Reception(Protocol):
 class Speech(Protocol):
     """Makes phrases playable."""
 
-    async def prepare(self, phrases: Sequence[Phrase]) -> Media:
-        """Render and find all phrases.
+    async def prepare(self, phrases: Sequence[Phrase]) -> tuple[Media, ...]:
+        """Render and find all phrases; one medium for each.
 
         Raises:
             MediaUnavailable: one of them can't be had.
@@ -95,6 +95,17 @@ class Asterisk(Protocol):
 
     async def channels(self) -> Iterable[SeenChannel]:
         """All channels under our control. Raises AsteriskDown."""
+
+
+class Applications(Protocol):
+    """The applications of the front ends, as far as they are asked."""
+
+    async def ask(self, call: Call, question: Ask) -> Instruction:
+        """Put a question to the application of a call, with a time limit and a second try.
+
+        Raises:
+            NoAnswer: it gave none that can be used.
+        """
 
 
 class Observer(Protocol):

@@ -11,10 +11,10 @@ import asyncio
 import logging
 
 from adapter.core.faults import AsteriskDown
-from adapter.core.ids import CallId, call_of, playback_of
-from adapter.core.model import Call, PromptState
-from adapter.core.outputs import Hangup, HangupReason, PrepareMedia
-from adapter.core.resume import Seen, resume
+from adapter.core.ids import CallId, call_of
+from adapter.core.model import Call
+from adapter.core.outputs import Hangup, HangupReason
+from adapter.core.resume import Seen, heard_now, resume
 from adapter.engine.engine import Engine
 from adapter.engine.ports import Asterisk
 from adapter.engine.routing import Routing
@@ -62,10 +62,8 @@ async def _one(engine: Engine, asterisk: Asterisk, call: CallId) -> None:
 
 async def _look(asterisk: Asterisk, row: Call) -> Seen:
     channel = await asterisk.channel(row.channel)
-    playing = False
-    if row.prompt and row.prompt.state in (PromptState.STARTING, PromptState.PLAYING):
-        playing = await asterisk.playing(playback_of(row.id, row.prompt.order.id))
-    return Seen(channel=channel, playing=playing)
+    heard = heard_now(row)
+    return Seen(channel=channel, playing=heard is not None and await asterisk.playing(heard))
 
 
 def _recover(engine: Engine, row: Call, seen: Seen) -> None:
@@ -74,11 +72,7 @@ def _recover(engine: Engine, row: Call, seen: Seen) -> None:
         log.info("call resumed", extra={"call": row.id, "state": row.state, "seen": repr(seen)})
     for fact in recovery.facts:
         engine.tell(row.id, fact)
-    if engine.effects.preparing(row.id):  # no second rendering; a hang-up goes out all the same
-        again = tuple(e for e in recovery.effects if not isinstance(e, PrepareMedia))
-        engine.effects.run(row.id, again)
-    else:
-        engine.effects.run(row.id, recovery.effects)
+    engine.effects.run(row.id, recovery.effects)
     if (now := engine.live.get(row.id)) is not None:
         engine.timers.arm(now)
 

@@ -1,4 +1,4 @@
-"""Deadlines of rows become inputs when they pass. One timer a call, for the nearest of its two.
+"""Deadlines of rows become inputs when they pass. One timer a call, for the nearest of its own.
 
 Not here: what a deadline means. That it was replaced meanwhile is seen by the machine, which
 compares the time in the input with the one in its row.
@@ -10,7 +10,13 @@ import asyncio
 from collections.abc import Callable
 
 from adapter.core.ids import CallId
-from adapter.core.inputs import CallDeadline, Input, PromptDeadline
+from adapter.core.inputs import (
+    BackgroundDeadline,
+    CallDeadline,
+    DialogueDeadline,
+    Input,
+    PromptDeadline,
+)
 from adapter.core.model import Call
 
 
@@ -29,7 +35,7 @@ class Timers:
 
     def arm(self, call: Call) -> None:
         """Follow the row: replace, set or drop its timer."""
-        nearest = min(self._deadlines(call), default=None)
+        nearest = min(call.deadlines, default=None)
         armed = self._armed.get(call.id)
         if armed is not None:
             _, at, handle = armed
@@ -49,13 +55,13 @@ class Timers:
             handle.cancel()
         self._armed.clear()
 
-    def _deadlines(self, call: Call) -> list[float]:
-        prompt = call.prompt.deadline if call.prompt else None
-        return [at for at in (call.deadline, prompt) if at is not None]
-
     def _pass(self, armed: CallId) -> None:
         call, at, _ = self._armed.pop(armed)
         if call.prompt and call.prompt.deadline == at:
             self._tell(call.id, PromptDeadline(at=at))
+        if call.background and call.background.deadline == at:
+            self._tell(call.id, BackgroundDeadline(at=at))
+        if call.dialogue and call.dialogue.deadline == at:
+            self._tell(call.id, DialogueDeadline(at=at))
         if call.deadline == at:
             self._tell(call.id, CallDeadline(at=at))

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from adapter.core.faults import MediaUnavailable
 from adapter.core.model import Media, Phrase
 from adapter.media import wav
+from adapter.media.remote import RemoteAudio
 from adapter.media.tts_cache import TtsCache
 from adapter.plugin_api import TTS, SpeechError, SpeechRequest, VoiceNotSupported
 
@@ -44,17 +45,25 @@ class Prompts:
         folder: the media folder, absolute. Asterisk must be able to read it.
         cache: keeps speech.
         providers: synthesisers in order of preference: the first that has a voice speaks.
+        remote: fetches files by their URL; None when they are not to be had.
 
     Raises:
         ValueError: Asterisk could not play from a folder of this name.
     """
 
-    def __init__(self, folder: Path, cache: TtsCache, providers: Iterable[TTS]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        cache: TtsCache,
+        providers: Iterable[TTS],
+        remote: RemoteAudio | None = None,
+    ) -> None:
         if not folder.is_absolute() or _SPECIAL.search(str(folder)):
             raise ValueError(f"Asterisk can't play from {str(folder)!r}: no absolute, plain path")
         self._folder = folder
         self._cache = cache
         self._providers = tuple(providers)
+        self._remote = remote
 
     def supports(self, language: str, voice: str = "") -> bool:
         """Whether there is such a voice.
@@ -79,7 +88,7 @@ class Prompts:
         provider = self._provider(language, voice)
         request = SpeechRequest(text=text, language=language, voice=voice)
         rendered = await self._cache.speech(provider, request)
-        return Media(uris=(_uri(rendered.path),), seconds=rendered.seconds)
+        return Media(uri=_uri(rendered.path), seconds=rendered.seconds)
 
     def file(self, path: str) -> Media:
         """A stored file.
@@ -98,31 +107,29 @@ class Prompts:
             raise PromptError(f"not a .wav file: {path!r}")
         whole = self._folder / relative
         try:
-            return Media(uris=(_uri(whole),), seconds=wav.seconds_of(whole))
+            return Media(uri=_uri(whole), seconds=wav.seconds_of(whole))
         except FileNotFoundError:
             raise PromptMissing(f"no prompt {path!r}") from None
         except (OSError, wav.WavError) as fault:
             raise PromptError(f"prompt {path!r} can't be played: {fault}") from fault
 
-    async def prepare(self, phrases: Sequence[Phrase]) -> Media:
-        """All phrases, one after the other; texts are rendered at the same time.
+    async def prepare(self, phrases: Sequence[Phrase]) -> tuple[Media, ...]:
+        """All phrases, in their order; texts are rendered at the same time.
 
         Raises:
-            PromptError: one of them can't be had.
+            MediaUnavailable: one of them can't be had.
         """
         if len(phrases) == 1:  # by far the most frequent
-            return await self._only(phrases[0])
+            return (await self._only(phrases[0]),)
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(self._phrase(phrase)) for phrase in phrases]
         except BaseExceptionGroup as faults:
             first = faults.exceptions[0]
-            if isinstance(first, PromptError | SpeechError | OSError):
+            if isinstance(first, MediaUnavailable | SpeechError | OSError):
                 raise PromptError(str(first) or type(first).__name__) from first
             raise
-        parts = [task.result() for task in tasks]
-        uris = tuple(uri for part in parts for uri in part.uris)
-        return Media(uris=uris, seconds=sum(part.seconds for part in parts))
+        return tuple(task.result() for task in tasks)
 
     async def _only(self, phrase: Phrase) -> Media:
         try:
@@ -162,7 +169,15 @@ class Prompts:
     async def _phrase(self, phrase: Phrase) -> Media:
         if phrase.text is not None:
             return await self.speech(phrase.text, phrase.language, phrase.voice)
+        if phrase.url is not None:
+            return await self._fetched(phrase.url, phrase.max_age)
         return self.file(phrase.file or "")
+
+    async def _fetched(self, url: str, max_age: float) -> Media:
+        if self._remote is None:
+            raise PromptError("there is nothing that fetches files")
+        path = await self._remote.file(url, max_age)
+        return Media(uri=_uri(path), seconds=wav.seconds_of(path))
 
 
 def path_of(owner: str, name: str) -> str:
@@ -171,18 +186,18 @@ def path_of(owner: str, name: str) -> str:
     Raises:
         PromptError: a name is empty or too long.
     """
-    return f"{STORED}/{_escaped(owner)}/{_escaped(name)}.wav"
+    return f"{STORED}/{escaped(owner)}/{escaped(name)}.wav"
 
 
-def _escaped(name: str) -> str:
+def escaped(name: str) -> str:
     """A name as one part of a path: letters, digits, `_-~`, and `=XX` for each other byte.
 
     Without dots, as Asterisk would take what follows one for a format.
     """
-    escaped = quote(name, safe="", errors="surrogatepass").replace(".", "%2E").replace("%", "=")
-    if not 0 < len(escaped) <= _LONGEST_NAME:
+    part = quote(name, safe="", errors="surrogatepass").replace(".", "%2E").replace("%", "=")
+    if not 0 < len(part) <= _LONGEST_NAME:
         raise PromptError(f"not a name for a prompt: {name[:40]!r}")
-    return escaped
+    return part
 
 
 def _uri(path: Path) -> str:

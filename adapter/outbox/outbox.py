@@ -45,11 +45,13 @@ class Dressed:
         body: the bytes, encrypted where the contract says so.
         headers: that the contract adds.
         secret: signing secret, ``whsec_...``.
+        acknowledged: statuses beside 2xx that are no failure in this contract.
     """
 
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
     secret: str = field(default="", repr=False)
+    acknowledged: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,7 +329,9 @@ class Outbox:
             **dressed.headers,
             **signed,
         }
-        return await post(self._session, message.url, dressed.body, headers, self._limits.timeout)
+        timeout = self._limits.timeout
+        answer = await post(self._session, message.url, dressed.body, headers, timeout)
+        return Answer(answer.status) if answer.status in dressed.acknowledged else answer
 
     def _settle(self, row: Queued, attempt: Attempt, answer: Answer) -> float | None:
         """Write down what came of an attempt; returns when the next one is, or None."""

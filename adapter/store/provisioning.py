@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -20,6 +20,8 @@ from adapter.core.tenants import (
     Change,
     Declaration,
     DeclaredApp,
+    DeclaredDomain,
+    Domain,
     Kind,
     Number,
     Phone,
@@ -34,9 +36,14 @@ SELECT id, key_hash, event_url, webhook_encryption, webhook_encryption_format, w
        allowed_destinations
 FROM app WHERE id = ?
 """
+_DOMAIN = """
+SELECT name, callback_url, fallback_url, alarm_url, api_public_key, api_user, api_password_hash,
+       signing_key, reply_secret, webhook_secret, voices, max_session, allowed_destinations, trunk
+FROM domain WHERE name = ?
+"""
 _NUMBER_COLUMNS = """
-SELECT number, app, event_url, trunk, inbound, outbound, greeting, outbound_greeting,
-       accept_timeout
+SELECT number, app, domain, service, event_url, trunk, inbound, outbound, greeting,
+       outbound_greeting, accept_timeout
 FROM number
 """
 _NUMBER = _NUMBER_COLUMNS + "WHERE number = ?"
@@ -55,10 +62,11 @@ _NEXT_GENERATION = """
 UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'provisioning_generation'
 """
 
-Row = TypeVar("Row", App, Number, StoredPrompt)
+Row = TypeVar("Row", App, Number, StoredPrompt, Domain)
 
 _KEYS: Mapping[Kind, tuple[str, ...]] = {
     "app": ("id",),
+    "domain": ("name",),
     "trunk": ("name",),
     "number": ("number",),
     "prompt": ("app", "name"),
@@ -66,6 +74,7 @@ _KEYS: Mapping[Kind, tuple[str, ...]] = {
 }
 
 _decode_list = msgspec.json.Decoder(tuple[str, ...]).decode
+_decode_voices = msgspec.json.Decoder(dict[str, str]).decode
 
 
 class ProvisioningStore:
@@ -78,6 +87,11 @@ class ProvisioningStore:
         """An app by its id."""
         row = self._connection.execute(_APP, (app_id,)).fetchone()
         return _app(row) if row else None
+
+    def domain(self, name: str) -> Domain | None:
+        """A domain by its name."""
+        row = self._connection.execute(_DOMAIN, (name,)).fetchone()
+        return _domain(row) if row else None
 
     def number(self, digits: str) -> Number | None:
         """A number, with or without its leading plus."""
@@ -121,13 +135,16 @@ class ProvisioningStore:
         declaration: Declaration,
         *,
         new_secret: Callable[[], str],
+        new_signing_key: Callable[[], str],
         new_salt: Callable[[], bytes] = secrets.token_bytes,
     ) -> list[Change]:
         """Write what is declared, all or nothing. What is not declared stays.
 
         Args:
             declaration: what shall be.
-            new_secret: makes the webhook secret of an app that has none.
+            new_secret: makes the webhook secret of an app or domain that has none.
+            new_signing_key: makes the signing key of a domain that has none: PEM. As that takes a
+                while it is done before the transaction, which keeps others from writing.
             new_salt: random bytes for the hash of a new key.
 
         Returns:
@@ -138,8 +155,9 @@ class ProvisioningStore:
         """
         execute = self._connection.execute
         try:
+            made = _Made(new_secret, new_salt, self._signing_keys(declaration, new_signing_key))
             execute("BEGIN IMMEDIATE")
-            changes = list(self._changes(declaration, new_secret, new_salt))
+            changes = list(self._changes(declaration, made))
             if any(change.change != "unchanged" for change in changes):
                 execute(_NEXT_GENERATION)
             execute("COMMIT")
@@ -151,34 +169,56 @@ class ProvisioningStore:
             raise
         return changes
 
-    def _changes(
-        self, all_: Declaration, new_secret: Callable[[], str], new_salt: Callable[[], bytes]
-    ) -> Iterator[Change]:
+    def _signing_keys(
+        self, declaration: Declaration, new_signing_key: Callable[[], str]
+    ) -> dict[str, str]:
+        """Keys for the domains that have and declare none, by name."""
+        return {
+            domain.name: new_signing_key()
+            for domain in declaration.domains
+            if domain.signing_key is None and self.domain(domain.name) is None
+        }
+
+    def _changes(self, all_: Declaration, made: _Made) -> Iterator[Change]:
         """Write each object after those it refers to."""
         for app in all_.apps:
-            yield self._put("app", self._app_row(app, new_secret, new_salt), app.id)
+            yield self._put("app", self._app_row(app, made), app.id)
         for trunk in all_.trunks:
             yield self._put("trunk", _row(trunk), trunk.name)
+        for domain in all_.domains:
+            yield self._put("domain", self._domain_row(domain, made), domain.name)
         for prompt in all_.prompts:
             yield self._put("prompt", _row(prompt), f"{prompt.app}/{prompt.name}")
         for number in all_.numbers:
-            yield self._put("number", _row(number), number.number)
+            owner = {"app": number.app or None, "domain": number.domain or None}
+            yield self._put("number", _row(number) | owner, number.number)
         for phone in all_.phones:
             yield self._put("phone", _row(phone), phone.extension)
 
-    def _app_row(
-        self, app: DeclaredApp, new_secret: Callable[[], str], new_salt: Callable[[], bytes]
-    ) -> dict[str, Any]:
+    def _app_row(self, app: DeclaredApp, made: _Made) -> dict[str, Any]:
         """The row of an app: an unchanged key keeps its hash, no secret keeps the one there is."""
         before = self.app(app.id)
         row = _row(app)
-        key = row.pop("key")
-        if before is not None and key_matches(key, before.key_hash):
-            row["key_hash"] = before.key_hash
-        else:
-            row["key_hash"] = hash_key(key, new_salt())
+        row["key_hash"] = made.hash(row.pop("key"), before.key_hash if before else None)
         if row["webhook_secret"] is None:
-            row["webhook_secret"] = before.webhook_secret if before is not None else new_secret()
+            row["webhook_secret"] = before.webhook_secret if before else made.secret()
+        return row
+
+    def _domain_row(self, domain: DeclaredDomain, made: _Made) -> dict[str, Any]:
+        """The row of a domain: what is not declared stays as it is, or is made."""
+        before = self.domain(domain.name)
+        row = _row(domain)
+        password = row.pop("api_password")
+        row["api_password_hash"] = (
+            made.hash(password, before.api_password_hash if before else None)
+            if password is not None
+            else None
+        )
+        if row["signing_key"] is None:
+            row["signing_key"] = before.signing_key if before else made.signing_keys[domain.name]
+        if row["webhook_secret"] is None:
+            row["webhook_secret"] = before.webhook_secret if before else made.secret()
+        row["reply_secret"] = before.reply_secret if before else secrets.token_hex(32)
         return row
 
     def _put(self, kind: Kind, row: Mapping[str, Any], name: str) -> Change:
@@ -200,13 +240,35 @@ class ProvisioningStore:
         return Change(kind, name, "updated", tuple(keys))
 
 
-_AS_DECLARED = {"key_hash": "key", "path": "file", "sha256": "file"}
+_AS_DECLARED = {
+    "key_hash": "key",
+    "api_password_hash": "api_password",
+    "path": "file",
+    "sha256": "file",
+}
 
 
-def _row(value: DeclaredApp | Trunk | Number | StoredPrompt | Phone) -> dict[str, Any]:
-    """A dataclass as columns: lists as JSON text, flags as 0 and 1."""
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What `apply` makes by itself."""
+
+    secret: Callable[[], str]
+    salt: Callable[[], bytes]
+    signing_keys: Mapping[str, str]
+
+    def hash(self, key: str, before: str | None) -> str:
+        """The hash that there is, when it is this key's; else one with a new salt."""
+        if before is not None and key_matches(key, before):
+            return before
+        return hash_key(key, self.salt())
+
+
+def _row(
+    value: DeclaredApp | DeclaredDomain | Trunk | Number | StoredPrompt | Phone,
+) -> dict[str, Any]:
+    """A dataclass as columns: lists and objects as JSON text, flags as 0 and 1."""
     return {
-        key: msgspec.json.encode(one).decode() if isinstance(one, tuple)
+        key: msgspec.json.encode(one, order="sorted").decode() if isinstance(one, tuple | dict)
         else int(one) if isinstance(one, bool) else one
         for key, one in asdict(value).items()
     }  # fmt: skip
@@ -225,7 +287,7 @@ class Directory:
     def __init__(self, store: ProvisioningStore) -> None:
         self._store = store
         self._generation = store.generation()
-        self._found: dict[tuple[str, ...], App | Number | StoredPrompt | Phone] = {}
+        self._found: dict[tuple[str, ...], App | Number | StoredPrompt | Domain] = {}
 
     def refresh(self) -> int:
         """Forget what was remembered if anything has changed. Returns the generation."""
@@ -246,6 +308,10 @@ class Directory:
     def prompt(self, app: str, name: str) -> StoredPrompt | None:
         """A prompt of an app."""
         return self._remember(self._store.prompt, app, name)
+
+    def domain(self, name: str) -> Domain | None:
+        """A domain by its name."""
+        return self._remember(self._store.domain, name)
 
     def phone(self, extension: str) -> Phone | None:
         """A phone by its extension; most destinations are none, so this is asked each time."""
@@ -273,17 +339,38 @@ def _app(row: tuple[Any, ...]) -> App:
     )
 
 
+def _domain(row: tuple[Any, ...]) -> Domain:
+    return Domain(
+        name=row[0],
+        callback_url=row[1],
+        fallback_url=row[2],
+        alarm_url=row[3],
+        api_public_key=row[4],
+        api_user=row[5],
+        api_password_hash=row[6],
+        signing_key=row[7],
+        reply_secret=row[8],
+        webhook_secret=row[9],
+        voices=_decode_voices(row[10]),
+        max_session=row[11],
+        allowed_destinations=_decode_list(row[12]),
+        trunk=row[13],
+    )
+
+
 def _number(row: tuple[Any, ...]) -> Number:
     return Number(
         number=row[0],
-        app=row[1],
-        event_url=row[2],
-        trunk=row[3],
-        inbound=bool(row[4]),
-        outbound=bool(row[5]),
-        greeting=row[6],
-        outbound_greeting=row[7],
-        accept_timeout=row[8],
+        app=row[1] or "",
+        domain=row[2] or "",
+        service=row[3],
+        event_url=row[4],
+        trunk=row[5],
+        inbound=bool(row[6]),
+        outbound=bool(row[7]),
+        greeting=row[8],
+        outbound_greeting=row[9],
+        accept_timeout=row[10],
     )
 
 

@@ -4,8 +4,8 @@ A migration that has landed is never edited: add the next one. The tables:
 
 * ``call``, ``journal``: the engine's rows and their history (`adapter.store.calls`).
 * ``outbox``, ``delivery``, ``webhook_endpoint``: webhooks to send (`adapter.store.outbox`).
-* ``app``, ``trunk``, ``number``, ``prompt``, ``phone``, ``meta``: what `ari-voice apply` declares
-  (`adapter.store.provisioning`).
+* ``app``, ``domain``, ``trunk``, ``number``, ``prompt``, ``phone``, ``meta``: what `ari-voice
+  apply` declares (`adapter.store.provisioning`).
 
 Times are seconds since the epoch (REAL), flags are 0 or 1, lists and objects are JSON text.
 """
@@ -131,9 +131,62 @@ INSERT INTO meta VALUES ('provisioning_generation', '0');
 """
 
 
+_DOMAINS = """
+CREATE TABLE domain (               -- tenants whose application is asked (Mediaservice)
+    name TEXT PRIMARY KEY,
+    callback_url TEXT NOT NULL,
+    fallback_url TEXT,
+    alarm_url TEXT,
+    api_public_key TEXT NOT NULL,   -- PEM, SubjectPublicKeyInfo
+    api_user TEXT,
+    api_password_hash TEXT,
+    signing_key TEXT NOT NULL,      -- PEM, PKCS #8
+    reply_secret TEXT NOT NULL,     -- made once, with the row
+    webhook_secret TEXT NOT NULL,
+    voices TEXT NOT NULL DEFAULT '{}',
+    max_session REAL NOT NULL DEFAULT 14400,
+    allowed_destinations TEXT NOT NULL DEFAULT '[]',
+    trunk TEXT REFERENCES trunk (name),
+    CHECK ((api_user IS NULL) = (api_password_hash IS NULL))
+) WITHOUT ROWID;
+
+CREATE TABLE number_of_either (     -- SQLite cannot drop a NOT NULL: the table is made anew
+    number TEXT PRIMARY KEY,        -- digits without a leading +
+    app TEXT REFERENCES app (id),
+    domain TEXT REFERENCES domain (name),
+    service TEXT NOT NULL DEFAULT 'voice' CHECK (service IN ('voice', 'ivr')),
+    event_url TEXT,
+    trunk TEXT REFERENCES trunk (name),
+    inbound INTEGER NOT NULL DEFAULT 1,
+    outbound INTEGER NOT NULL DEFAULT 1,
+    greeting TEXT,
+    outbound_greeting TEXT,
+    accept_timeout REAL NOT NULL DEFAULT 30,
+    CHECK ((app IS NULL) <> (domain IS NULL))
+) WITHOUT ROWID;
+INSERT INTO number_of_either
+    (number, app, event_url, trunk, inbound, outbound, greeting, outbound_greeting, accept_timeout)
+SELECT number, app, event_url, trunk, inbound, outbound, greeting, outbound_greeting, accept_timeout
+FROM number;
+DROP TABLE number;
+ALTER TABLE number_of_either RENAME TO number;
+CREATE INDEX number_app ON number (app);
+"""
+
+
 @migrations(name="0001_foundation")
 def foundation(db: Database) -> None:
     """Calls, journal, outbox and provisioning."""
-    for statement in _FOUNDATION.split(";\n"):
+    _run(db, _FOUNDATION)
+
+
+@migrations(name="0002_domains")
+def domains(db: Database) -> None:
+    """Domains; a number belongs to an app or to a domain."""
+    _run(db, _DOMAINS)
+
+
+def _run(db: Database, script: str) -> None:
+    for statement in script.split(";\n"):
         if statement.strip():
             db.execute(statement)

@@ -104,10 +104,12 @@ def schema(running: Running) -> Any:
 
 
 def test_document_is_valid(schema: Any) -> None:
-    """Schemathesis finds the document valid, and all operations in it are tested here."""
+    """Schemathesis finds the document valid; all of EnableX's operations in it are tested here."""
     schema.validate()
     found = {
-        (result.ok().method.upper(), result.ok().path) for result in schema.get_all_operations()
+        (result.ok().method.upper(), result.ok().path)
+        for result in schema.get_all_operations()
+        if result.ok().path.startswith("/voice/")
     }
     assert found == set(OPERATIONS)
 

@@ -1,4 +1,5 @@
-"""The engine's ports, whole and small: an Asterisk that keeps channels, a speech that takes time.
+"""The engine's ports, whole and small: an Asterisk that keeps channels, a speech that takes time,
+applications that answer from a script.
 
 They behave like the real ones as far as the engine can see (asterisk/lab.md 1, 2, 4), and keep a
 log. No network: the real adapters are tested against the ARI server in `ari_server`.
@@ -8,15 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from adapter.core import inputs as i
 from adapter.core import outputs as o
 from adapter.core.faults import AsteriskDown, MediaUnavailable
-from adapter.core.ids import CallId, ChannelId, PlaybackId
+from adapter.core.ids import CallId, ChannelId, PlaybackId, QuestionId
 from adapter.core.message import Queued
-from adapter.core.model import Call, EndCause, Media, Phrase
+from adapter.core.model import Call, EndCause, Instruction, Media, Phrase
 from adapter.core.resume import ChannelState, SeenChannel
 from adapter.engine.ports import Wording
 
@@ -171,7 +173,7 @@ class SlowSpeech:
     cancelled: list[str] = field(default_factory=list)
     gate: asyncio.Event | None = None
 
-    async def prepare(self, phrases: Sequence[Phrase]) -> Media:
+    async def prepare(self, phrases: Sequence[Phrase]) -> tuple[Media, ...]:
         """Make phrases playable."""
         text = " ".join(phrase.text or "" for phrase in phrases)
         self.asked.append(text)
@@ -184,7 +186,53 @@ class SlowSpeech:
             raise MediaUnavailable("no such voice")
         if text.startswith("bug"):
             raise ZeroDivisionError("a plug-in's bug")
-        return Media(uris=(f"sound:/media/{text}",), seconds=2.0)
+        return tuple(Media(uri=f"sound:/media/{each.text}", seconds=2.0) for each in phrases)
+
+
+@dataclass
+class ScriptedApplications:
+    """Answers from a script, and when that is over, whenever the test says so.
+
+    Attributes:
+        script: the next answers; a fault is raised.
+        asked: questions, in order, each with the row that it was asked for.
+        open: questions that wait for `answers`.
+        cancelled: questions that were given up.
+    """
+
+    script: deque[Instruction | Exception] = field(default_factory=deque)
+    asked: list[tuple[o.Ask, Call]] = field(default_factory=list)
+    open: dict[QuestionId, asyncio.Future[Instruction]] = field(default_factory=dict)
+    cancelled: list[QuestionId] = field(default_factory=list)
+
+    async def ask(self, call: Call, question: o.Ask) -> Instruction:
+        """Put a question to the application."""
+        name = question.question
+        assert name not in self.open, "the same question is never open twice"
+        self.asked.append((question, call))
+        self.open[name] = asyncio.get_running_loop().create_future()
+        if self.script:
+            self.answers(self.script.popleft())
+        try:
+            return await self.open[name]
+        except asyncio.CancelledError:
+            self.cancelled.append(name)
+            raise
+        finally:
+            del self.open[name]
+
+    def answers(self, answer: Instruction | Exception, question: QuestionId | None = None) -> None:
+        """The application answers a question; without `question` the latest that is open."""
+        waiting = self.open[question or [*self.open][-1]]
+        if isinstance(answer, Exception):
+            waiting.set_exception(answer)
+        else:
+            waiting.set_result(answer)
+
+    @property
+    def questions(self) -> list[QuestionId]:
+        """What was asked, in order."""
+        return [question.question for question, _ in self.asked]
 
 
 class PlainContract:
@@ -243,10 +291,13 @@ class Desk:
 
     Attributes:
         reason: why calls are turned away; None takes them.
+        asks: the tenant's application is asked what to do.
     """
 
     reason: EndCause | None = None
     auto_answer: bool = False
+    asks: bool = False
+    accept_timeout: float = 30.0
 
     def receive(self, arrival: i.CallArrived, call: CallId) -> i.OfferCall | EndCause:
         """Whose is it?"""
@@ -260,6 +311,7 @@ class Desk:
             callee=arrival.called,
             channel=arrival.channel,
             max_duration=3600.0,
-            accept_timeout=30.0,
+            accept_timeout=self.accept_timeout,
             auto_answer=self.auto_answer,
+            asks=self.asks,
         )

@@ -7,14 +7,26 @@ from typing import Any
 
 from adapter.core import inputs as i
 from adapter.core.call import step
-from adapter.core.ids import CallId, ChannelId, PromptId, channel_of, playback_of, public_id
+from adapter.core.ids import (
+    CallId,
+    ChannelId,
+    PlaybackId,
+    PromptId,
+    channel_of,
+    playback_of,
+    public_id,
+    question_of,
+)
 from adapter.core.model import (
+    Barge,
     Call,
     CallState,
     Collect,
+    Dialogue,
     DialOrder,
     Direction,
     EndCause,
+    Instruction,
     Media,
     Phrase,
     Prompt,
@@ -25,7 +37,8 @@ from adapter.core.outputs import Step
 
 CELL = "00c1"
 NOW = 1_000.0
-MEDIA = Media(uris=("sound:/media/hello",), seconds=3.0)
+MEDIUM = Media(uri="sound:/media/hello", seconds=3.0)
+MEDIA = (MEDIUM,)
 INBOUND_CHANNEL = ChannelId("asterisk-1.7")
 OTHER_CHANNEL = ChannelId("asterisk-1.8")
 COLLECT = Collect(first_timeout=10.0, between_timeout=2.0, max_digits=4, finish_on="#")
@@ -49,15 +62,17 @@ def order(
     number: int = 1,
     *,
     collect: Collect | None = None,
-    interrupt: bool = True,
+    barge: Barge = Barge.ALL,
     text: str = "hello",
+    phrases: int = 1,
 ) -> PromptOrder:
-    """A prompt of one phrase."""
+    """A prompt of one phrase, or of so many."""
+    texts = [text] if phrases == 1 else [f"{text} {index}" for index in range(phrases)]
     return PromptOrder(
         id=prompt_id(number),
-        phrases=(Phrase(text=text, language="en-US", voice="female"),),
+        phrases=tuple(Phrase(text=each, language="en-US", voice="female") for each in texts),
         collect=collect,
-        interrupt=interrupt,
+        barge=barge,
         context={"n": number},
     )
 
@@ -131,15 +146,22 @@ def key(call: Call, digit: str) -> i.DigitPressed:
 
 
 def media_ready(call: Call) -> i.MediaReady:
-    return i.MediaReady(prompt=running(call).order.id, media=MEDIA)
+    wanted = running(call).order
+    return i.MediaReady(prompt=wanted.id, media=MEDIA * len(wanted.phrases))
 
 
 def started(call: Call) -> i.PlaybackStarted:
-    return i.PlaybackStarted(playback=playback_of(call.id, running(call).order.id))
+    return i.PlaybackStarted(playback=playing_now(call))
 
 
 def finished(call: Call, *, failed: bool = False) -> i.PlaybackFinished:
-    return i.PlaybackFinished(playback=playback_of(call.id, running(call).order.id), failed=failed)
+    return i.PlaybackFinished(playback=playing_now(call), failed=failed)
+
+
+def playing_now(call: Call) -> PlaybackId:
+    """The playback of the phrase that the prompt of the call is at."""
+    prompt = running(call)
+    return playback_of(call.id, prompt.order.id, prompt.index)
 
 
 def call_deadline(call: Call) -> i.CallDeadline:
@@ -157,6 +179,31 @@ def running(call: Call) -> Prompt:
     """The prompt that runs on the call."""
     assert call.prompt is not None
     return call.prompt
+
+
+def dialogue(call: Call) -> Dialogue:
+    """Where the application of the call stands."""
+    assert call.dialogue is not None
+    return call.dialogue
+
+
+def instructed(call: Call, **instruction: Any) -> i.Instructed:
+    """The application's answer to the latest question."""
+    return i.Instructed(
+        question=question_of(call.id, dialogue(call).asked),
+        instruction=Instruction(**instruction),
+    )
+
+
+def no_answer(call: Call, reason: str = "404") -> i.QuestionFailed:
+    """The application gave no answer to the latest question that can be used."""
+    return i.QuestionFailed(question=question_of(call.id, dialogue(call).asked), reason=reason)
+
+
+def dialogue_deadline(call: Call) -> i.DialogueDeadline:
+    deadline = dialogue(call).deadline
+    assert deadline is not None
+    return i.DialogueDeadline(at=deadline)
 
 
 def outbound(state: CallState, **changes: Any) -> Call:
@@ -248,6 +295,7 @@ def inputs_of(call: Call) -> list[i.Input]:
     prompt = call.prompt.order.id if call.prompt else prompt_id(1)
     playback = playback_of(call.id, prompt)
     at = call.prompt.deadline if call.prompt and call.prompt.deadline else 0.0
+    question = question_of(call.id, call.dialogue.asked if call.dialogue else 1)
     return [
         i.AcceptCall(),
         i.EndCall(),
@@ -267,5 +315,41 @@ def inputs_of(call: Call) -> list[i.Input]:
         i.PlaybackRefused(playback=playback, detail="no"),
         key(call, "1"),
         i.PromptDeadline(at=at),
+        i.Instructed(question=question, instruction=Instruction(pause=5.0)),
+        i.QuestionFailed(question=question, reason="no answer"),
+        i.AskAnew(),
+        i.DialogueDeadline(at=(call.dialogue.deadline if call.dialogue else None) or 0.0),
+        i.BackgroundDeadline(at=(call.background.deadline if call.background else None) or 0.0),
         i.Resumed(),
     ]
+
+
+def offered_asking(**changes: Any) -> Call:
+    """An inbound call whose application is being asked what shall become of it."""
+    return run(None, offer(asks=True, **changes)).call
+
+
+def asking(direction: Direction = Direction.INBOUND) -> Call:
+    """A call that is up, whose application is being asked what comes next."""
+    if direction is Direction.OUTBOUND:
+        return outbound(CallState.UP, asks=True)
+    call = offered_asking()
+    return run(call, instructed(call), up(call)).call
+
+
+def doing(wanted: PromptOrder | None = None, **instruction: Any) -> Call:
+    """A call whose application has ordered a prompt, which is made ready."""
+    call = asking()
+    return run(call, instructed(call, prompt=wanted or order(), **instruction)).call
+
+
+def pausing(pause: float = 5.0, **instruction: Any) -> Call:
+    """A call whose application wants to be asked after a pause, in which nothing is to be done."""
+    call = asking()
+    return run(call, instructed(call, pause=pause, **instruction)).call
+
+
+def played(call: Call) -> Call:
+    """The call after its prompt of one phrase was made ready and begun."""
+    call = run(call, media_ready(call)).call
+    return run(call, started(call)).call

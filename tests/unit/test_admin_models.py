@@ -15,7 +15,16 @@ from adapter.contracts.admin.parse import (
     ProvisioningInvalid,
     parse,
 )
-from adapter.core.tenants import Declaration, DeclaredApp, Number, Phone, StoredPrompt, Trunk
+from adapter.core.tenants import (
+    Declaration,
+    DeclaredApp,
+    DeclaredDomain,
+    Number,
+    Phone,
+    StoredPrompt,
+    Trunk,
+)
+from tests.fakes import tokens
 
 KEY = "0123456789abcdef"
 APP = f'[[app]]\nid = "demo"\nkey = "{KEY}"\n'
@@ -28,6 +37,21 @@ webhook_encryption = true
 webhook_encryption_format = "hex"
 webhook_secret = "whsec_hush"
 allowed_destinations = ["+46", "!+46900", "sip:*.example.com"]
+
+[[domain]]
+name = "one.example"
+callback_url = "http://app.example/one"
+fallback_url = "http://app.example/two"
+alarm_url = "http://app.example/alarms"
+api_public_key = '''{tokens.public_pem("theirs")}'''
+api_user = "api"
+api_password = "fedcba9876543210"
+signing_key = '''{tokens.private_pem("ours")}'''
+webhook_secret = "whsec_hush"
+voices = {{ Joanna = "en-US/female", "sv-SE-Wavenet-A" = "sv/Anna" }}
+max_session = 600
+allowed_destinations = ["+46"]
+trunk = "carrier"
 
 [[trunk]]
 name = "carrier"
@@ -50,6 +74,11 @@ greeting = "welcome"
 outbound_greeting = "default"
 voicemail_detection = false
 accept_timeout = 12
+
+[[number]]
+number = "+46124"
+domain = "one.example"
+service = "ivr"
 
 [[prompt]]
 app = "demo"
@@ -106,6 +135,23 @@ def test_everything_that_can_be_declared(tmp_path: Path) -> None:
                 allowed_destinations=("+46", "!+46900", "sip:*.example.com"),
             ),
         ),
+        domains=(
+            DeclaredDomain(
+                name="one.example",
+                callback_url="http://app.example/one",
+                fallback_url="http://app.example/two",
+                alarm_url="http://app.example/alarms",
+                api_public_key=tokens.public_pem("theirs"),
+                api_user="api",
+                api_password="fedcba9876543210",
+                signing_key=tokens.private_pem("ours"),
+                webhook_secret="whsec_hush",
+                voices={"Joanna": "en-US/female", "sv-SE-Wavenet-A": "sv/Anna"},
+                max_session=600.0,
+                allowed_destinations=("+46",),
+                trunk="carrier",
+            ),
+        ),
         trunks=(
             Trunk(
                 name="carrier",
@@ -128,6 +174,19 @@ def test_everything_that_can_be_declared(tmp_path: Path) -> None:
                 greeting="welcome",
                 outbound_greeting="default",
                 accept_timeout=12.0,
+            ),
+            Number(
+                number="46124",
+                app="",
+                domain="one.example",
+                service="ivr",
+                event_url=None,
+                trunk=None,
+                inbound=True,
+                outbound=True,
+                greeting=None,
+                outbound_greeting=None,
+                accept_timeout=30.0,
             ),
         ),
         prompts=(

@@ -13,10 +13,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from adapter.cli import main
+from adapter.contracts.admin import keys
 from adapter.core.tenants import App, StoredPrompt
 from adapter.media import wav
 from adapter.store.provisioning import ProvisioningStore
 from adapter.store.sqlite import open_database
+from tests.fakes import tokens
 
 KEY = "hush-0123456789abcdef"
 GOOD = f"""
@@ -255,3 +257,51 @@ def test_a_replaced_prompt_leaves_the_old_file(place: Place) -> None:
     new = place.prompt()
     assert old.path != new.path
     assert (place.folder / "media" / old.path).exists()
+
+
+DOMAIN = """
+[[domain]]
+name = "ivr.example"
+callback_url = "http://127.0.0.1:9000/ivr"
+api_public_key_file = "application.pem"
+api_user = "api"
+api_password = "hush-fedcba9876543210"
+[[number]]
+number = "+46124"
+domain = "ivr.example"
+"""
+
+
+def test_a_domain_and_its_keys(place: Place) -> None:
+    """Made once: `domain-key` prints the public part, `secret` the webhook secret; they stay."""
+    (place.folder / "application.pem").write_text(tokens.public_pem("application"))
+    place.file.write_text(DOMAIN)
+    first = place.apply()
+    assert first.stdout.splitlines() == [
+        "created   domain ivr.example",
+        "created   number 46124",
+        f"{place.file}: 2 created",
+    ]
+    key, secret = place.run("domain-key", "ivr.example"), place.run("secret", "ivr.example")
+    assert keys.public_key(key.stdout) == key.stdout
+    assert secret.stdout.startswith("whsec_")
+    assert "PRIVATE" not in key.output + first.output
+    assert "hush" not in key.output + first.output
+    place.file.write_text(DOMAIN.replace("9000/ivr", "9000/new"))
+    assert place.apply().stdout.splitlines() == [
+        "updated   domain ivr.example (callback_url)",
+        "unchanged number 46124",
+        f"{place.file}: 1 unchanged, 1 updated",
+    ]
+    assert place.run("domain-key", "ivr.example").stdout == key.stdout
+    assert place.run("secret", "ivr.example").stdout == secret.stdout
+
+
+@pytest.mark.parametrize("command", ["domain-key", "secret"])
+def test_keys_of_nobody(place: Place, command: str) -> None:
+    """1, and one line that says so; an app has no key of this kind."""
+    place.apply()
+    nobody = place.run(command, "nobody")
+    assert (nobody.exit_code, nobody.stdout) == (1, "")
+    assert "nobody" in nobody.stderr
+    assert place.run("domain-key", "demo").exit_code == 1

@@ -80,7 +80,8 @@ def test_every_input_can_be_fed_in_every_state(call: Call) -> None:
         else:
             assert made.late == (made.call is call)
             assert made.call.version == call.version + (not made.late)
-    assert given_types == {*CALL_INPUTS, *get_args(i.PromptInput)}
+    running = (*get_args(i.PromptInput), *get_args(i.DialogueInput), i.BackgroundDeadline)
+    assert given_types == {*CALL_INPUTS, *running}
 
 
 def test_what_is_listed_as_late_changes_nothing() -> None:

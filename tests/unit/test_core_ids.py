@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapter.core.ids import CallId, PromptId, call_of, channel_of, playback_of, public_id
+from adapter.core.ids import (
+    CallId,
+    PromptId,
+    call_of,
+    channel_of,
+    playback_of,
+    public_id,
+    question_of,
+)
 
 CELLS = st.text("0123456789abcdef", min_size=4, max_size=4)
 ENTROPY = st.binary(min_size=16, max_size=16)
@@ -55,15 +63,20 @@ def test_entropy_has_one_length(length: int) -> None:
 def test_the_call_is_read_from_what_belongs_to_it(call: str, prompt: str, leg: int) -> None:
     """call_of is the inverse of what makes channel and playback ids."""
     assert call_of(channel_of(CallId(call), leg)) == call
-    assert call_of(playback_of(CallId(call), PromptId(prompt))) == call
+    assert call_of(playback_of(CallId(call), PromptId(prompt), leg)) == call
+    assert call_of(question_of(CallId(call), leg)) == call
 
 
 @given(IDS, IDS, st.integers(0, 99), st.integers(0, 99))
 def test_no_two_things_have_one_name(call: str, prompt: str, leg: int, other: int) -> None:
-    """Legs differ by number, and a playback is never named like a channel."""
+    """Legs, phrases and questions differ by number, and none is named like another."""
     one = CallId(call)
     assert (channel_of(one, leg) == channel_of(one, other)) == (leg == other)
-    assert str(playback_of(one, PromptId(prompt))) != str(channel_of(one, leg))
+    playback = playback_of(one, PromptId(prompt), leg)
+    assert (playback == playback_of(one, PromptId(prompt), other)) == (leg == other)
+    assert (question_of(one, leg) == question_of(one, other)) == (leg == other)
+    names = {str(playback), str(channel_of(one, leg)), str(question_of(one, leg))}
+    assert len(names) == 3
 
 
 @pytest.mark.parametrize(

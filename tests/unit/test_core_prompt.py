@@ -12,6 +12,7 @@ from adapter.core.call import step
 from adapter.core.errors import NoPrompt, PromptBusy
 from adapter.core.ids import PlaybackId, playback_of
 from adapter.core.model import (
+    Barge,
     Call,
     CallState,
     CollectEnd,
@@ -32,6 +33,7 @@ from tests.unit.build import (
     COLLECT,
     INBOUND_CHANNEL,
     MEDIA,
+    MEDIUM,
     NOW,
     OTHER_CHANNEL,
     call_id,
@@ -52,12 +54,12 @@ from tests.unit.build import (
 INPUTS = tuple(given for given in get_args(i.PromptInput) if given is not i.StartPrompt)
 PAIRS = [(state, given) for state in PromptState for given in INPUTS]
 PLAYBACK = playback_of(CALL, prompt_id(1))
-STRANGE = PlaybackId(f"{CALL}.{prompt_id(99)}")
+STRANGE = PlaybackId(f"{CALL}.{prompt_id(99)}.0")
 STATES = list(PromptState)
 SOUNDING = [PromptState.STARTING, PromptState.PLAYING]
 BEFORE_THE_END = [PromptState.RENDERING, PromptState.STARTING, PromptState.PLAYING]
 PLAIN = order()
-KEPT = order(collect=COLLECT, interrupt=False)
+KEPT = order(collect=COLLECT, barge=Barge.NEVER)
 
 
 def over(made: Step) -> PromptOver:
@@ -116,7 +118,7 @@ def test_start_with_media_plays_at_once() -> None:
     """With media there is nothing to prepare."""
     made = step(inbound(CallState.UP), i.StartPrompt(order=PLAIN, media=MEDIA), NOW)
     assert running(made.call).state is PromptState.STARTING
-    assert made.effects == (Play(channel=INBOUND_CHANNEL, playback=PLAYBACK, media=MEDIA),)
+    assert made.effects == (Play(channel=INBOUND_CHANNEL, playback=PLAYBACK, media=MEDIUM),)
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -143,7 +145,7 @@ def test_ready_media_are_played() -> None:
         MEDIA,
         NOW + 1 + START_TIMEOUT,
     )
-    assert made.effects == (Play(channel=INBOUND_CHANNEL, playback=PLAYBACK, media=MEDIA),)
+    assert made.effects == (Play(channel=INBOUND_CHANNEL, playback=PLAYBACK, media=MEDIUM),)
 
 
 def test_a_started_playback_has_its_length_and_some_more() -> None:
@@ -151,7 +153,7 @@ def test_a_started_playback_has_its_length_and_some_more() -> None:
     call = prompting(PromptState.STARTING)
     made = step(call, started(call), NOW + 1)
     assert running(made.call).state is PromptState.PLAYING
-    assert running(made.call).deadline == NOW + 1 + MEDIA.seconds + PLAY_SLACK
+    assert running(made.call).deadline == NOW + 1 + MEDIUM.seconds + PLAY_SLACK
     assert (made.effects, made.notices) == ((), ())
 
 
@@ -217,12 +219,16 @@ def test_what_is_told_of_another_prompt_is_late(state: PromptState, given: i.Inp
 
 @pytest.mark.parametrize("given", INPUTS)
 def test_without_a_prompt_only_a_stop_is_refused(given: type) -> None:
-    """Facts about a prompt that is over are late; stopping nothing is an error."""
+    """Facts about a prompt that is over are late but for a key; stopping nothing is an error."""
     call = inbound(CallState.UP)
     (one,) = [each for each in inputs_of(call) if type(each) is given]
     if given is i.StopPrompt:
         with pytest.raises(NoPrompt):
             step(call, one, NOW)
+    elif given is i.DigitPressed:
+        made = step(call, one, NOW)
+        assert made.call == replace(call, version=call.version + 1, keys="1", ahead="1")
+        assert (made.effects, made.notices) == ((), ())
     else:
         assert step(call, one, NOW).late
 
@@ -320,11 +326,13 @@ def test_race_a_digit_as_the_timer_fires() -> None:
 
 
 def test_race_the_timer_as_a_digit_arrives() -> None:
-    """The timer was first: the prompt is over, the digit is late."""
+    """The timer was first: the prompt is over, and the digit is no part of it."""
     call = prompting(PromptState.COLLECTING)
     made = due(call)
     assert over(made).digits == ""
-    assert step(made.call, key(call, "1"), NOW).late
+    after = step(made.call, key(call, "1"), NOW)
+    assert after.call == replace(made.call, version=made.call.version + 1, keys="1", ahead="1")
+    assert (after.effects, after.notices) == ((), ())
 
 
 def test_the_deadlines_of_call_and_prompt_are_told_apart() -> None:

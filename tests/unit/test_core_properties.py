@@ -1,14 +1,8 @@
-"""Any inputs in any order: facts never raise, one ending each, deadlines everywhere.
-
-Inputs are made from the row at hand, so that what is drawn is mostly about this call and this
-prompt and gets deep, and sometimes about an earlier one.
-"""
+"""Any inputs in any order: facts never raise, one ending each, deadlines everywhere."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import msgspec
 from hypothesis import given, settings
@@ -17,186 +11,44 @@ from hypothesis import strategies as st
 from adapter.core import inputs as i
 from adapter.core.call import step
 from adapter.core.errors import CoreError
-from adapter.core.ids import ChannelId, PromptId, playback_of
+from adapter.core.ids import PromptId, playback_of, question_of
 from adapter.core.model import (
+    Background,
+    BackgroundState,
+    Barge,
     Call,
     CallState,
-    Collect,
+    DialogueState,
     DialOrder,
-    EndCause,
     Phrase,
     Prompt,
     PromptOrder,
-    PromptState,
+    Topic,
 )
 from adapter.core.outputs import (
+    Ask,
     CallAnswered,
     CallEnded,
     CallOffered,
     CallRang,
+    Effect,
     Hangup,
     Play,
     PrepareMedia,
     PromptOver,
+    QuestionUnanswered,
     Step,
     StopPlayback,
 )
+from adapter.core.prompt import KEPT_KEYS
 from adapter.core.replay import replay
-from tests.unit.build import MEDIA, NOW, OTHER_CHANNEL, offer, order, place, prompt_id
+from tests.unit.build import NOW, offer, place
+from tests.unit.journeys import WISHES, Dice, World, anything, onward, opening
 
-TOLD_ONCE = (CallOffered, CallRang, CallAnswered, CallEnded)
-WISHES = tuple(
-    Collect(first_timeout=10.0, between_timeout=between, max_digits=most, finish_on=keys)
-    for between in (1.0, 20.0)
-    for most in (None, 1, 3)
-    for keys in ("#", "", "*#")
-)
-SIP_CODES = (None, 200, 404, 480, 486, 487, 503, 603)
-CAUSES = tuple(EndCause)
-
-
-class Dice:
-    """Choices out of one number: hypothesis draws and shrinks it, and that is quick."""
-
-    def __init__(self, number: int) -> None:
-        self._rest = number
-
-    def __call__(self, sides: int) -> int:
-        self._rest, rolled = divmod(self._rest, sides)
-        return rolled
-
-
-@dataclass
-class World:
-    """A call on its way, and everything that came of it."""
-
-    call: Call
-    now: float = NOW
-    prompts: int = 0
-    begun: list[PromptId] = field(default_factory=list)
-    over: list[PromptId] = field(default_factory=list)
-    told: Counter[type] = field(default_factory=Counter)
-    prepared: set[PromptId] = field(default_factory=set)
-
-    def prompt(self, back: int) -> PromptId:
-        """The running prompt's id, or with `back` one that began before it."""
-        wanted = self.begun[::-1][back : back + 1]
-        return wanted[0] if wanted else prompt_id(99)
-
-    def channel(self, other: bool) -> ChannelId:
-        return OTHER_CHANNEL if other else self.call.channel
-
-
-def bare_order(dice: Dice, number: int) -> PromptOrder:
-    """A prompt as it may be ordered."""
-    collect = (None, *WISHES)[dice(len(WISHES) + 1)]
-    return replace(order(collect=collect, interrupt=dice(2) == 0), id=prompt_id(number))
-
-
-def start(world: World, dice: Dice) -> i.Input:
-    """A new prompt, with its media or without."""
-    world.prompts += 1
-    wanted = bare_order(dice, 100 + world.prompts)
-    return i.StartPrompt(order=wanted, media=MEDIA if dice(2) else None)
-
-
-def deadline(world: World, kind: type, stale: bool) -> i.Input:
-    """The deadline of the call or its prompt passes, or one that was replaced."""
-    row = world.call if kind is i.CallDeadline else world.call.prompt
-    at = row.deadline if row is not None else None
-    if at is None or stale:
-        at = world.now - 1.0
-    world.now = max(world.now, at)
-    given: i.Input = kind(at=at)
-    return given
-
-
-ONWARD: dict[CallState, tuple[type, ...]] = {
-    CallState.PLACING: (i.ChannelReady,),
-    CallState.DIALING: (i.ChannelDialled, i.ChannelRinging, i.ChannelUp),
-    CallState.TRYING: (i.ChannelRinging, i.ChannelUp),
-    CallState.RINGING: (i.ChannelUp,),
-    CallState.ANSWERING: (i.ChannelUp,),
-}
-
-
-def onward(world: World, dice: Dice) -> i.Input:
-    """What the row waits for: one of the inputs of the drawings that lead on."""
-    call = world.call
-    if call.state is CallState.UP:
-        return in_prompt(world, call.prompt, dice) if call.prompt else start(world, dice)
-    if call.state not in ONWARD:
-        return i.AcceptCall() if call.state is CallState.OFFERED else i.Resumed()
-    kinds = ONWARD[call.state]
-    given: i.Input = kinds[dice(len(kinds))](channel=call.channel)
-    return given
-
-
-def in_prompt(world: World, prompt: Prompt, dice: Dice) -> i.Input:
-    """What a prompt waits for, and now and then a digit before that."""
-    playback = playback_of(world.call.id, prompt.order.id)
-    digit = i.DigitPressed(channel=world.call.channel, digit="12#"[dice(3)])
-    match prompt.state:
-        case PromptState.RENDERING if dice(5):
-            return i.MediaReady(prompt=prompt.order.id, media=MEDIA)
-        case PromptState.STARTING if dice(5):
-            return i.PlaybackStarted(playback=playback)
-        case PromptState.PLAYING if dice(2):
-            return i.PlaybackFinished(playback=playback)
-        case PromptState.COLLECTING if not dice(5):
-            return deadline(world, i.PromptDeadline, stale=False)
-        case _:
-            return digit
-
-
-def anything(world: World, dice: Dice) -> i.Input:
-    """An input of any type, mostly about this call and prompt, though rarely its end."""
-    call, rarely = world.call, dice(4) == 0
-    prompt = world.prompt(max(0, dice(4) - 1))
-    playback = playback_of(call.id, prompt)
-    other = world.channel(rarely)
-    inputs: list[Callable[[], i.Input]] = [
-        i.AcceptCall,
-        i.Resumed,
-        lambda: i.EndCall() if rarely else i.AcceptCall(),
-        lambda: i.ChannelReady(channel=other),
-        lambda: i.ChannelDialled(channel=other),
-        lambda: i.ChannelRinging(channel=other),
-        lambda: i.ChannelUp(channel=other),
-        lambda: i.ChannelGone(
-            channel=world.channel(not rarely),
-            q850=dice(128) or None,
-            sip_code=SIP_CODES[dice(len(SIP_CODES))],
-            lost=dice(4) == 1,
-        ),
-        lambda: i.ChannelRefused(
-            channel=world.channel(not rarely), cause=CAUSES[dice(len(CAUSES))], detail="no"
-        ),
-        lambda: deadline(world, i.CallDeadline, stale=not rarely),
-        lambda: deadline(world, i.PromptDeadline, stale=dice(2) == 0),
-        lambda: start(world, dice),
-        lambda: i.StopPrompt(prompt=prompt if dice(2) else None),
-        lambda: i.MediaReady(prompt=prompt, media=MEDIA),
-        lambda: i.MediaFailed(prompt=prompt, reason="no voice"),
-        lambda: i.PlaybackStarted(playback=playback),
-        lambda: i.PlaybackFinished(playback=playback, failed=rarely),
-        lambda: i.PlaybackRefused(playback=playback, detail="409"),
-        lambda: i.DigitPressed(channel=other, digit="0123456789*#Ax"[dice(14)]),
-    ]
-    return inputs[dice(len(inputs))]()
-
-
-def opening(number: int) -> i.Opening:
-    """How the call begins, with up to two prompts that wait for the answer."""
-    dice = Dice(number)
-    waiting = tuple(bare_order(dice, n + 1) for n in range(dice(3)))
-    if dice(2):
-        return place(on_answer=waiting)
-    return offer(auto_answer=dice(2) == 1, on_answer=waiting)
-
-
-NUMBER = st.integers(0, 2**32 - 1)
+TOLD_ONCE = (CallOffered, CallRang, CallAnswered, QuestionUnanswered, CallEnded)
+NUMBER = st.integers(0, 2**48 - 1)
 JOURNEYS = st.tuples(NUMBER, st.lists(NUMBER, min_size=8, max_size=40))
+LOUD = (BackgroundState.PLAYING, BackgroundState.RESTING)
 
 
 def check_row(call: Call) -> None:
@@ -208,31 +60,81 @@ def check_row(call: Call) -> None:
     if call.prompt is not None:
         assert call.state in (CallState.UP, CallState.ENDING)
         assert (call.prompt.deadline is not None) == (call.state is CallState.UP)
+    assert max(len(call.keys), len(call.ahead)) <= KEPT_KEYS
+    check_dialogue(call)
+    if call.background is not None:
+        assert call.state is CallState.UP
+        loud = call.background.state in LOUD
+        assert (call.background.deadline is not None) == loud
+        assert call.prompt is None or not loud
+        assert loud or call.prompt is not None or call.background.media is None
     assert msgspec.json.decode(msgspec.json.encode(call), type=Call) == call
 
 
-def check_effects(world: World, before: Prompt | None, made: Step) -> None:
-    """Effects are about this call's channel and about the prompt that runs, or did until now."""
-    running = made.call.prompt
+def check_dialogue(call: Call) -> None:
+    """A call that asks waits for an answer, the end of a prompt or of a pause, and not for ever."""
+    dialogue = call.dialogue
+    assert call.asks or (dialogue is None and call.background is None)
+    if call.state is CallState.UP and call.asks:
+        assert dialogue is not None
+        if dialogue.state is DialogueState.DOING:
+            assert (call.prompt is not None, dialogue.deadline) == (True, None)
+        else:
+            assert dialogue.deadline is not None
+    elif call.state is CallState.OFFERED and call.asks:
+        assert dialogue is not None
+        assert (dialogue.state, dialogue.topic) == (DialogueState.ASKING, Topic.OFFER)
+        assert dialogue.deadline is not None
+    else:
+        assert dialogue is None or dialogue.deadline is None
+
+
+def playbacks_of(call: Call) -> dict[str, Prompt | Background]:
+    """What may be going on for this row, by its playback."""
+    found: dict[str, Prompt | Background] = {}
+    if call.prompt is not None and call.prompt.media:
+        found[playback_of(call.id, call.prompt.order.id, call.prompt.index)] = call.prompt
+    if call.background is not None and call.background.media:
+        round_ = call.background.round
+        found[playback_of(call.id, call.background.order.id, round_)] = call.background
+    return found
+
+
+def check_effects(world: World, before: Call | None, made: Step) -> None:
+    """Effects are about this call and what runs on it, or did until now; slow ones are new."""
+    call = made.call
     for effect in made.effects:
         match effect:
             case PrepareMedia(prompt=prompt):
-                assert running is not None
-                assert prompt == running.order.id
+                runs = [part.order.id for part in (call.prompt, call.background) if part]
+                assert prompt in runs
                 assert prompt not in world.prepared
                 world.prepared.add(prompt)
+            case Ask(question=question, topic=topic):
+                assert call.dialogue is not None
+                assert (call.dialogue.state, call.dialogue.topic) == (DialogueState.ASKING, topic)
+                assert question == question_of(call.id, call.dialogue.asked)
+                assert question not in world.asked
+                world.asked.append(question)
             case Play(playback=playback, media=media):
-                assert running is not None
-                assert playback == playback_of(made.call.id, running.order.id)
-                assert media == running.media
+                played = playbacks_of(call)[playback]
+                own = played.media[played.index] if isinstance(played, Prompt) else played.media
+                assert media == own
+                assert isinstance(played, Prompt) or call.prompt is None
             case StopPlayback(playback=playback):
                 assert before is not None
-                assert playback == playback_of(made.call.id, before.order.id)
-                assert before.media is not None
+                assert playback in playbacks_of(before)
             case _:
-                assert effect.channel == made.call.channel
-    if made.call.state is CallState.ENDING:
-        assert all(isinstance(effect, Hangup) for effect in made.effects)
+                check_channel(effect, call)
+    if call.state is CallState.ENDING:
+        last = [effect for effect in made.effects if not isinstance(effect, StopPlayback)]
+        assert all(isinstance(effect, Hangup) for effect in last)
+
+
+def check_channel(effect: Effect, call: Call) -> None:
+    """All other effects are about a channel: this call's."""
+    assert not isinstance(effect, PrepareMedia | Ask | StopPlayback)
+    assert effect.channel == call.channel
 
 
 def check_notices(world: World, before: Prompt | None, made: Step) -> None:
@@ -240,17 +142,32 @@ def check_notices(world: World, before: Prompt | None, made: Step) -> None:
     for notice in made.notices:
         world.told[type(notice)] += 1
         if isinstance(notice, PromptOver):
+            if notice.order.id not in world.begun:  # it began and ended in this one step
+                world.begun.append(notice.order.id)
             world.over.append(notice.order.id)
     running = made.call.prompt
     if running is not None and (before is None or before.order.id != running.order.id):
         world.begun.append(running.order.id)
     assert world.over == world.begun[: len(world.over)]
     assert len(world.begun) - len(world.over) == (running is not None)
+    assert len(set(world.begun)) == len(world.begun)
     for kind in TOLD_ONCE:
         assert world.told[kind] <= 1
+    if QuestionUnanswered in map(type, made.notices):
+        assert made.call.state is CallState.ENDING
     if CallEnded in map(type, made.notices):
         assert isinstance(made.notices[-1], CallEnded)
         assert (made.effects, made.call.state) == ((), CallState.ENDED)
+
+
+def note_order(world: World, before: Call, given: i.Input) -> None:
+    """An order of a prompt was taken: it has to begin, and to end."""
+    if isinstance(given, i.StartPrompt):
+        world.ordered.append(given.order.id)
+    if isinstance(given, i.Instructed) and given.instruction.prompt is not None:
+        assert before.dialogue is not None
+        if before.dialogue.topic is Topic.NEXT:
+            world.ordered.append(given.instruction.prompt.id)
 
 
 def travel(numbers: tuple[int, list[int]]) -> tuple[World, list[tuple[i.Input, float]]]:
@@ -258,13 +175,16 @@ def travel(numbers: tuple[int, list[int]]) -> tuple[World, list[tuple[i.Input, f
     begin = opening(numbers[0])
     first = step(None, begin, NOW)
     world = World(call=first.call)
+    world.phrases = {order.id: len(order.phrases) for order in begin.on_answer}
     check_row(first.call)
+    check_effects(world, None, first)
     check_notices(world, None, first)
     journal: list[tuple[i.Input, float]] = [(begin, NOW)]
     for number in numbers[1]:
         dice = Dice(number)
         world.now += 0.25
         given = onward(world, dice) if dice(4) else anything(world, dice)
+        assert msgspec.json.decode(msgspec.json.encode(given), type=type(given)) == given
         before = world.call
         try:
             made = step(before, given, world.now)
@@ -278,8 +198,9 @@ def travel(numbers: tuple[int, list[int]]) -> tuple[World, list[tuple[i.Input, f
         assert before.live
         assert made.call.version == before.version + 1
         journal.append((given, world.now))
+        note_order(world, before, given)
         check_row(made.call)
-        check_effects(world, before.prompt, made)
+        check_effects(world, before, made)
         check_notices(world, before.prompt, made)
         world.call = made.call
     return world, journal
@@ -304,23 +225,37 @@ def test_every_call_can_be_ended_and_every_prompt_with_it(journey: tuple[int, li
     assert world.call.state is CallState.ENDED
     assert world.told[CallEnded] == 1
     assert world.over == world.begun
-    assert len(set(world.over)) == len(world.over)
+    assert set(world.ordered) <= set(world.over)
+
+
+def waits_of(call: Call) -> list[i.Input]:
+    """All deadlines of a row, as inputs."""
+    parts: list[tuple[float | None, type]] = [
+        (call.deadline, i.CallDeadline),
+        (call.prompt.deadline if call.prompt else None, i.PromptDeadline),
+        (call.dialogue.deadline if call.dialogue else None, i.DialogueDeadline),
+        (call.background.deadline if call.background else None, i.BackgroundDeadline),
+    ]
+    return [kind(at=at) for at, kind in parts if at is not None]
 
 
 @settings(max_examples=60, deadline=None)
 @given(JOURNEYS)
 def test_deadlines_alone_bring_every_call_to_its_hang_up(journey: tuple[int, list[int]]) -> None:
-    """When nothing is heard any more, the deadlines of the row lead out of every state."""
+    """When nothing is heard any more, the deadlines of the row lead out of every state.
+
+    Each is heard when it passes: a timer whose input is late would never be armed again.
+    """
     world, _ = travel(journey)
     call = world.call
-    for _ in range(12):
+    for _ in range(60):
         if call.state in (CallState.ENDING, CallState.ENDED):
             break
-        waits: dict[float | None, type] = {call.deadline: i.CallDeadline}
-        if call.prompt is not None:
-            waits[call.prompt.deadline] = i.PromptDeadline
-        at = min(at for at in waits if at is not None)
-        call = step(call, waits[at](at=at), at).call
+        waits = waits_of(call)
+        for passed in waits:
+            assert not step(call, passed, passed.at).late  # type: ignore[union-attr]
+        nearest = min(waits, key=lambda passed: passed.at)  # type: ignore[union-attr]
+        call = step(call, nearest, nearest.at).call  # type: ignore[union-attr]
     assert call.state in (CallState.ENDING, CallState.ENDED)
 
 
@@ -345,6 +280,7 @@ ORDERS = st.builds(
     id=TEXTS.map(PromptId),
     phrases=st.lists(PHRASES, max_size=3).map(tuple),
     collect=st.sampled_from((None, *WISHES)),
+    barge=st.sampled_from(Barge),
     context=st.dictionaries(TEXTS, JSON, max_size=3),
 )
 ROWS = st.builds(

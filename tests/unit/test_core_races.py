@@ -10,6 +10,7 @@ from adapter.core import inputs as i
 from adapter.core.call import step
 from adapter.core.errors import CallNotUp, CallOver
 from adapter.core.model import (
+    Barge,
     CallState,
     Collect,
     CollectEnd,
@@ -109,7 +110,7 @@ def test_race_last_digit_then_hang_up() -> None:
 @pytest.mark.parametrize("ours", [True, False])
 def test_race_last_digit_then_hang_up_while_it_still_plays(ours: bool) -> None:
     """Digits that wait for the end of the phrases are not lost by a hang-up."""
-    uninterrupted = order(collect=COLLECT, interrupt=False)
+    uninterrupted = order(collect=COLLECT, barge=Barge.NEVER)
     call = prompting(PromptState.PLAYING, uninterrupted)
     call = run(call, key(call, "7"), key(call, "#")).call
     call = run(call, i.EndCall()).call if ours else call

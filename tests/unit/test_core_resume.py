@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from adapter.core import inputs as i
 from adapter.core.call import step
-from adapter.core.ids import playback_of
-from adapter.core.model import Call, CallState, EndCause, PromptState
+from adapter.core.ids import playback_of, question_of
+from adapter.core.model import BackgroundOrder, Call, CallState, EndCause, Phrase, PromptState
 from adapter.core.orders import effects_in_force
 from adapter.core.outputs import (
     Answer,
+    Ask,
     CallEnded,
     CreateChannel,
     Dial,
@@ -22,27 +25,44 @@ from adapter.core.outputs import (
     PrepareMedia,
     Ring,
 )
-from adapter.core.resume import ChannelState, Recovery, Seen, resume
+from adapter.core.resume import ChannelState, Recovery, Seen, heard_now, resume
 from tests.unit.build import (
     COLLECT,
-    MEDIA,
+    MEDIUM,
     NOW,
+    asking,
+    dialogue,
+    doing,
     every_call,
+    finished,
     gone,
     inbound,
+    instructed,
+    offered_asking,
     order,
     outbound,
+    pausing,
+    played,
+    prompt_id,
     prompting,
     ready,
     ringing,
+    run,
     running,
+    started,
     up,
 )
 
 DOWN, RINGING, UP = ChannelState.DOWN, ChannelState.RINGING, ChannelState.UP
 LIVE = [call for call in every_call() if call.live]
 SEEN = st.builds(Seen, st.sampled_from([None, DOWN, RINGING, UP]), st.booleans())
-ROWS = st.sampled_from(LIVE + [prompting(state) for state in PromptState])
+MUSIC = BackgroundOrder(id=prompt_id(50), phrase=Phrase(file="music.wav"))
+SONG = i.MediaReady(prompt=MUSIC.id, media=(MEDIUM,))
+MAKING = pausing(background=MUSIC)
+SINGING = run(MAKING, SONG).call
+ASKED = [offered_asking(), asking(), doing(), pausing(), MAKING, SINGING]
+ENDING = [run(call, i.EndCall()).call for call in ASKED]
+ROWS = st.sampled_from(LIVE + [prompting(state) for state in PromptState] + ASKED + ENDING)
 
 
 @pytest.mark.parametrize("call", [c for c in LIVE if c.state is not CallState.PLACING])
@@ -133,7 +153,7 @@ def test_a_playback_that_did_not_start_is_ordered_again() -> None:
     """Playback ids are no idempotency keys: only when Asterisk does not have it."""
     call = prompting(PromptState.STARTING)
     playback = playback_of(call.id, running(call).order.id)
-    play = Play(channel=call.channel, playback=playback, media=MEDIA)
+    play = Play(channel=call.channel, playback=playback, media=MEDIUM)
     assert resume(call, Seen(UP, playing=False)) == Recovery(effects=(play,))
     assert resume(call, Seen(UP, playing=True)) == Recovery(
         facts=(i.PlaybackStarted(playback=playback),)
@@ -159,6 +179,96 @@ def test_the_prompt_of_a_call_that_ends_is_not_touched() -> None:
     """Ending, with a prompt that has no outcome yet: only the hang-up goes out."""
     call = step(prompting(PromptState.RENDERING, order(collect=COLLECT)), i.EndCall(), NOW).call
     assert [type(effect) for effect in resume(call, Seen(UP)).effects] == [Hangup]
+
+
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_the_phrase_that_the_prompt_is_at_is_looked_for(index: int) -> None:
+    """Not the first one: each phrase has its own playback."""
+    call = prompting(PromptState.PLAYING, order(phrases=3))
+    for _ in range(index):
+        call = run(call, finished(call)).call
+        starting = call
+        call = run(call, started(call)).call
+    playback = playback_of(call.id, running(call).order.id, index)
+    assert heard_now(call) == playback
+    gap = resume(call, Seen(UP, playing=False))
+    assert gap == Recovery(facts=(i.PlaybackFinished(playback=playback),))
+    if index:
+        play = Play(channel=call.channel, playback=playback, media=MEDIUM)
+        assert resume(starting, Seen(UP, playing=False)) == Recovery(effects=(play,))
+
+
+# Questions and backgrounds
+
+
+@pytest.mark.parametrize(
+    ("call", "channel", "kinds"),
+    [(offered_asking(), RINGING, [Ring, Ask]), (asking(), UP, [Ask])],
+    ids=["offer", "next"],
+)
+def test_an_open_question_is_asked_again(
+    call: Call, channel: ChannelState, kinds: list[type[Effect]]
+) -> None:
+    """Under its id, and the row is as it was: the answer to either is the answer."""
+    recovery = resume(call, Seen(channel))
+    assert recovery.facts == ()
+    assert [type(effect) for effect in recovery.effects] == kinds
+    ask = Ask(question=question_of(call.id, dialogue(call).asked), topic=dialogue(call).topic)
+    assert recovery.effects[-1] == ask
+    assert resume(call, Seen(channel)) == recovery
+
+
+@pytest.mark.parametrize(
+    "call",
+    [pausing(), run(offered_asking(), i.AcceptCall()).call, *ENDING],
+    ids=lambda c: str(c.state),
+)
+def test_no_question_is_asked_again_when_none_is_open(call: Call) -> None:
+    """In a pause, after the call was taken, and when it ends: none."""
+    recovery = resume(call, Seen(UP))
+    assert not any(isinstance(effect, Ask) for effect in recovery.effects)
+    if call.state is CallState.UP:
+        assert recovery == Recovery()
+
+
+def test_a_prompt_that_ended_in_the_gap_asks_once() -> None:
+    """The next question comes of the fact, and is not ordered a second time."""
+    _, effects, _ = recovered(played(doing()), Seen(UP, playing=False))
+    assert [type(effect) for effect in effects] == [Ask]
+
+
+def test_a_background_is_made_again() -> None:
+    """Also behind a prompt that plays on."""
+    prepare = PrepareMedia(prompt=MUSIC.id, phrases=(MUSIC.phrase,))
+    assert heard_now(MAKING) is None
+    assert resume(MAKING, Seen(UP)) == Recovery(effects=(prepare,))
+    call = asking()
+    call = played(run(call, instructed(call, prompt=order(), background=MUSIC)).call)
+    assert resume(call, Seen(UP, playing=True)) == Recovery(effects=(prepare,))
+
+
+def test_a_round_that_plays_is_left_alone_and_one_that_ended_has_ended() -> None:
+    """Never are two rounds heard at once; the next one comes of the fact."""
+    playback = playback_of(SINGING.id, MUSIC.id, 1)
+    assert heard_now(SINGING) == playback
+    assert resume(SINGING, Seen(UP, playing=True)) == Recovery()
+    over = Recovery(facts=(i.PlaybackFinished(playback=playback),))
+    assert resume(SINGING, Seen(UP, playing=False)) == over
+    _, effects, _ = recovered(SINGING, Seen(UP, playing=False))
+    following = playback_of(SINGING.id, MUSIC.id, 2)
+    assert effects == [Play(channel=SINGING.channel, playback=following, media=MEDIUM)]
+
+
+def test_a_background_that_waits_or_rests_is_left_alone() -> None:
+    """The prompt, or the row's deadline, brings it back."""
+    resting = pausing(background=replace(MUSIC, pause=3.0))
+    resting = run(resting, SONG).call
+    resting = run(resting, i.PlaybackFinished(playback=playback_of(resting.id, MUSIC.id, 1))).call
+    assert (heard_now(resting), resume(resting, Seen(UP))) == (None, Recovery())
+    call = run(SINGING, i.AskAnew()).call
+    waiting = played(run(call, instructed(call, prompt=order())).call)
+    assert heard_now(waiting) == playback_of(call.id, running(waiting).order.id)
+    assert resume(waiting, Seen(UP, playing=True)) == Recovery()
 
 
 def recovered(call: Call, seen: Seen) -> tuple[Call, list[Effect], int]:

@@ -1,33 +1,47 @@
-"""The runner of effects: one line for each call, media beside it, and what becomes of failures."""
+"""The runner of effects: one line for each call, slow things beside it, and what fails."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from adapter.core import inputs as i
 from adapter.core import outputs as o
-from adapter.core.ids import CallId, ChannelId, channel_of
-from adapter.core.model import EndCause, Phrase
+from adapter.core.call import step
+from adapter.core.faults import NoAnswer
+from adapter.core.ids import CallId, ChannelId, channel_of, question_of
+from adapter.core.model import Call, EndCause, Instruction, Phrase, Topic
 from adapter.engine.effects import Effects
-from tests.fakes.engine_ports import SimulatedAsterisk, SlowSpeech
+from tests.fakes.engine_ports import ScriptedApplications, SimulatedAsterisk, SlowSpeech
 from tests.fakes.virtual_time import runs_in_virtual_time
-from tests.unit.build import call_id, prompt_id
+from tests.unit.build import NOW, call_id, place, prompt_id
 
 ONE, TWO = call_id(1), call_id(2)
 CHANNEL = channel_of(ONE, 1)
 
 
+def one_call(number: int) -> Call:
+    """A row that the runner may look up."""
+    return step(None, place(number), NOW).call
+
+
 class World:
-    """A runner with its Asterisk, its speech, and the facts that came back."""
+    """A runner with its Asterisk, speech and applications, and the facts that came back."""
 
     def __init__(self) -> None:
         self.asterisk = SimulatedAsterisk()
         self.speech = SlowSpeech()
+        self.applications = ScriptedApplications()
+        self.rows = {row.id: row for row in (one_call(1), one_call(2))}
         self.facts: list[tuple[CallId, i.Input]] = []
-        self.effects = Effects(self.asterisk, self.speech, self.tell)
+        self.effects = self.runner(self.tell)
+
+    def runner(self, tell: Callable[[CallId, i.Input], None]) -> Effects:
+        return Effects(self.asterisk, self.speech, self.applications, self.rows.get, tell)
 
     def tell(self, call: CallId, fact: i.Input) -> None:
         self.facts.append((call, fact))
@@ -49,6 +63,10 @@ def hangup(channel: ChannelId = CHANNEL) -> o.Hangup:
 
 def prepare(text: str) -> o.PrepareMedia:
     return o.PrepareMedia(prompt=prompt_id(1), phrases=(Phrase(text=text),))
+
+
+def ask(call: CallId, number: int = 1) -> o.Ask:
+    return o.Ask(question=question_of(call, number), topic=Topic.NEXT)
 
 
 @runs_in_virtual_time
@@ -88,15 +106,15 @@ async def test_media_are_made_beside_the_line() -> None:
     world.effects.run(ONE, (prepare("slow"), create(ONE)))
     await world.settle()
     assert world.asterisk.log == [create(ONE)]
-    assert world.effects.preparing(ONE)
-    assert not world.effects.preparing(TWO)
+    assert world.facts == []
     world.speech.gate.set()
     await world.settle()
     ((call, fact),) = world.facts
     assert call == ONE
     assert isinstance(fact, i.MediaReady)
-    assert (fact.prompt, fact.media.uris) == (prompt_id(1), ("sound:/media/slow",))
-    assert not world.effects.preparing(ONE)
+    assert fact.prompt == prompt_id(1)
+    assert [media.uri for media in fact.media] == ["sound:/media/slow"]
+    assert len(asyncio.all_tasks()) == 1
 
 
 @pytest.mark.parametrize(
@@ -135,7 +153,7 @@ async def test_an_effect_that_a_fact_makes_joins_the_line() -> None:
         if isinstance(fact, i.ChannelRefused):
             world.effects.run(call, (hangup(),))
 
-    effects = world.effects = Effects(world.asterisk, world.speech, again)
+    effects = world.effects = world.runner(again)
     world.asterisk.refusals[o.CreateChannel] = i.ChannelRefused(
         channel=CHANNEL, cause=EndCause.FAILED, detail=""
     )
@@ -194,9 +212,11 @@ async def test_rendering_is_given_up_when_the_call_is_over() -> None:
     world.effects.call_over(ONE)
     await world.settle()
     assert sorted(world.speech.cancelled) == ["one", "two"]
-    assert (world.effects.preparing(ONE), world.effects.preparing(TWO)) == (False, True)
     assert world.facts == []
-    await world.effects.close()
+    assert len(asyncio.all_tasks()) == 2
+    world.speech.gate.set()
+    await world.settle()
+    assert [(call, type(fact)) for call, fact in world.facts] == [(TWO, i.MediaReady)]
 
 
 @runs_in_virtual_time
@@ -223,4 +243,141 @@ async def test_a_call_with_nothing_to_run_has_no_task() -> None:
     assert world.effects.idle(ONE)
     world.effects.run(ONE, (create(ONE), prepare("one")))
     await world.settle()
+    assert len(asyncio.all_tasks()) == 1
+
+
+# Slow effects
+
+
+@runs_in_virtual_time
+async def test_the_same_slow_effect_is_not_under_way_twice() -> None:
+    """Ordered again at a reconnect it is joined, media and question alike; when done, it is new."""
+    world = World()
+    world.speech.gate = asyncio.Event()
+    for _ in range(3):
+        world.effects.run(ONE, (prepare("hello"), ask(ONE)))
+        await world.settle()
+    assert (world.speech.asked, len(world.applications.asked)) == (["hello"], 1)
+    world.speech.gate.set()
+    world.applications.answers(Instruction())
+    await world.settle()
+    assert sorted(type(fact).__name__ for _, fact in world.facts) == ["Instructed", "MediaReady"]
+    world.effects.run(ONE, (prepare("hello"), ask(ONE)))
+    await world.settle()
+    assert (len(world.speech.asked), len(world.applications.asked)) == (2, 2)
+    await world.effects.close()
+
+
+@runs_in_virtual_time
+async def test_other_slow_effects_do_not_join() -> None:
+    """Another question, another prompt, or the same of another call are their own."""
+    world = World()
+    world.speech.gate = asyncio.Event()
+    world.effects.run(ONE, (prepare("hello"), ask(ONE, 1)))
+    world.effects.run(ONE, (prepare("goodbye"), ask(ONE, 2)))
+    world.effects.run(TWO, (prepare("hello"), ask(TWO, 1)))
+    await world.settle()
+    assert world.speech.asked == ["hello", "goodbye", "hello"]
+    assert world.applications.questions == [
+        question_of(ONE, 1),
+        question_of(ONE, 2),
+        question_of(TWO, 1),
+    ]
+    await world.effects.close()
+
+
+@runs_in_virtual_time
+async def test_a_question_is_asked_with_the_row_as_it_is() -> None:
+    """The application sees the call as it stands when it is asked; its answer is the fact."""
+    world = World()
+    instruction = Instruction(pause=3.0, context={"k": 1})
+    world.applications.script.append(instruction)
+    world.effects.run(ONE, (ask(ONE),))
+    world.rows[ONE] = replace(world.rows[ONE], context={"ref": "r-2"})
+    await world.settle()
+    assert world.applications.asked == [(ask(ONE), world.rows[ONE])]
+    answer = i.Instructed(question=question_of(ONE, 1), instruction=instruction)
+    assert world.facts == [(ONE, answer)]
+
+
+@runs_in_virtual_time
+async def test_a_slow_application_delays_nothing() -> None:
+    """Commands behind its question go out, other calls and questions too, and so does a hang-up."""
+    world = World()
+    world.effects.run(ONE, (ask(ONE), create(ONE)))
+    world.effects.run(TWO, (ask(TWO), create(TWO)))
+    await world.settle()
+    assert world.asterisk.log == [create(ONE), create(TWO)]
+    world.applications.answers(Instruction(), question_of(TWO, 1))
+    world.effects.run(ONE, (hangup(),))
+    await world.settle()
+    assert world.asterisk.log[2:] == [hangup()]
+    assert (TWO, i.Instructed(question=question_of(TWO, 1), instruction=Instruction())) in (
+        world.facts
+    )
+    assert [*world.applications.open] == [question_of(ONE, 1)]
+    assert (world.effects.idle(ONE), world.effects.idle(TWO)) == (True, True)
+    await world.effects.close()
+
+
+@runs_in_virtual_time
+async def test_a_question_is_given_up_when_the_call_is_over() -> None:
+    """Nobody waits for the answer; another call's question stays open."""
+    world = World()
+    world.effects.run(ONE, (ask(ONE),))
+    world.effects.run(TWO, (ask(TWO),))
+    await world.settle()
+    world.effects.call_over(ONE)
+    await world.settle()
+    assert world.applications.cancelled == [question_of(ONE, 1)]
+    assert [*world.applications.open] == [question_of(TWO, 1)]
+    assert world.facts == []
+    await world.effects.close()
+
+
+@runs_in_virtual_time
+async def test_a_question_of_a_call_that_is_over_is_not_asked() -> None:
+    """It ended between the order and its turn: no request leaves, and no fact comes."""
+    world = World()
+    world.effects.run(ONE, (ask(ONE),))
+    del world.rows[ONE]
+    await world.settle()
+    assert (world.applications.asked, world.facts) == ([], [])
+    assert len(asyncio.all_tasks()) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "logged"),
+    [
+        (NoAnswer("newCall response empty"), "newCall response empty", 0),
+        (ZeroDivisionError("a front end's bug"), "internal error", 1),
+    ],
+)
+def test_a_question_that_fails_comes_back_as_a_fact(
+    caplog: pytest.LogCaptureFixture, fault: Exception, reason: str, logged: int
+) -> None:
+    """No answer says why, in the front end's words; a crash stays inside, and is logged."""
+
+    @runs_in_virtual_time
+    async def body() -> None:
+        world = World()
+        world.applications.script.append(fault)
+        world.effects.run(ONE, (ask(ONE),))
+        await world.settle()
+        failed = i.QuestionFailed(question=question_of(ONE, 1), reason=reason)
+        assert world.facts == [(ONE, failed)]
+
+    with caplog.at_level(logging.ERROR):
+        body()
+    assert len(caplog.records) == logged
+
+
+@runs_in_virtual_time
+async def test_close_gives_up_questions_without_a_fact() -> None:
+    """The row knows that it was asked: after the restart it is asked again."""
+    world = World()
+    world.effects.run(ONE, (ask(ONE),))
+    await world.settle()
+    await world.effects.close()
+    assert (world.applications.cancelled, world.facts) == ([question_of(ONE, 1)], [])
     assert len(asyncio.all_tasks()) == 1

@@ -50,11 +50,11 @@ async def prompts(tmp_path: Path, tts: ScriptedTTS) -> AsyncIterator[Prompts]:
     await cache.close()
 
 
-def played(media: Media) -> list[Path]:
+def played(*media: Media) -> list[Path]:
     """The files that Asterisk will look for: without comma or `&`, and all of them there."""
     paths = []
-    for uri in media.uris:
-        scheme, _, path = uri.partition(":")
+    for medium in media:
+        scheme, _, path = medium.uri.partition(":")
         assert scheme == "sound"
         assert not set(path) & set(",&")
         assert not path.endswith(".wav")
@@ -120,7 +120,7 @@ async def test_store_and_play(prompts: Prompts, tmp_path: Path) -> None:
     path = await prompts.store("app-1", "welcome", TONE)
     assert path == path_of("app-1", "welcome") == "prompts/app-1/welcome.wav"
     media = prompts.file(path)
-    assert media == Media(uris=(f"sound:{tmp_path}/prompts/app-1/welcome",), seconds=0.25)
+    assert media == Media(uri=f"sound:{tmp_path}/prompts/app-1/welcome", seconds=0.25)
     played(media)
 
 
@@ -215,7 +215,7 @@ async def test_missing_file(prompts: Prompts) -> None:
 
 
 async def test_prepare_in_order(prompts: Prompts, tts: ScriptedTTS) -> None:
-    """Phrases keep their order and add up; texts are rendered at the same time."""
+    """One medium for each phrase, in order, with its length; texts are rendered at one time."""
     path = await prompts.store("app", "beep", TONE)
     tts.gate.clear()
     task = asyncio.create_task(
@@ -231,9 +231,9 @@ async def test_prepare_in_order(prompts: Prompts, tts: ScriptedTTS) -> None:
         await asyncio.sleep(0)
     tts.gate.set()
     media = await task
-    lengths = [wav.seconds_of(file) for file in played(media)]
+    lengths = [wav.seconds_of(file) for file in played(*media)]
     assert lengths == [0.1, 0.25, 0.14]
-    assert media.seconds == pytest.approx(0.49)
+    assert [each.seconds for each in media] == lengths
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,8 @@ async def test_prepare_cancelled(prompts: Prompts, tts: ScriptedTTS) -> None:
 
 async def test_default_greeting(prompts: Prompts) -> None:
     """The greeting that we ship is a phrase like any other."""
-    assert (await prompts.prepare([DEFAULT_GREETING])).seconds > 0.5
+    (media,) = await prompts.prepare([DEFAULT_GREETING])
+    assert media.seconds > 0.5
 
 
 @pytest.mark.parametrize("folder", ["relative", "/a,b", "/a&b", "/a\nb", "/100%", "/a:b"])

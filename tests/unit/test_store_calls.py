@@ -12,25 +12,43 @@ import pytest
 from adapter.core import inputs as i
 from adapter.core.call import step
 from adapter.core.faults import StoreFailed
+from adapter.core.ids import question_of
 from adapter.core.message import Message
-from adapter.core.model import Call, CallState, PromptState
+from adapter.core.model import (
+    BackgroundOrder,
+    Barge,
+    Call,
+    CallState,
+    EndCause,
+    Instruction,
+    Phrase,
+    PromptState,
+)
 from adapter.core.outputs import Step
 from adapter.store.calls import CallStore
 from adapter.store.outbox import OutboxStore
 from adapter.store.sqlite import open_database
 from tests.unit.build import (
     COLLECT,
+    MEDIA,
     NOW,
+    asking,
     call_id,
+    doing,
     every_call,
     gone,
     inputs_of,
     key,
     media_ready,
     offer,
+    offered_asking,
     order,
+    pausing,
     place,
+    played,
+    prompt_id,
     prompting,
+    run,
     started,
     up,
 )
@@ -84,7 +102,16 @@ def test_save_writes_row_line_and_webhooks(
     assert not connection.in_transaction
 
 
-ROWS = [*every_call(), *(prompting(state) for state in PromptState)]
+MUSIC = BackgroundOrder(id=prompt_id(50), phrase=Phrase(file="music.wav"))
+ROWS = [
+    *every_call(),
+    *(prompting(state) for state in PromptState),
+    offered_asking(),
+    asking(),
+    played(doing(order(phrases=3, collect=COLLECT), hang_up=True)),
+    pausing(background=MUSIC, context={"reply": "x"}),
+    run(pausing(background=MUSIC), i.MediaReady(prompt=MUSIC.id, media=MEDIA)).call,
+]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda c: f"{c.direction}-{c.state}")
@@ -137,7 +164,18 @@ def test_every_type_of_input_is_read_back(store: CallStore) -> None:
     """Each command and each fact, with all that it carries."""
     row = prompting(PromptState.PLAYING)
     opening = offer(on_answer=(order(1), order(2, collect=COLLECT)))
-    given = [place(), opening, i.StopPrompt(prompt=order().id), *inputs_of(row)]
+    instruction = Instruction(
+        turn_away=EndCause.BUSY,
+        prompt=order(phrases=3, collect=COLLECT, barge=Barge.PHRASE),
+        hang_up=True,
+        pause=1.5,
+        background=MUSIC,
+        stop_background=True,
+        context={"reply": {"n": [1, None]}},
+    )
+    answer = i.Instructed(question=question_of(row.id, 1), instruction=instruction)
+    anew = i.AskAnew(question=question_of(row.id, 1))
+    given = [place(), opening, i.StopPrompt(prompt=order().id), *inputs_of(row), answer, anew]
     for version, one in enumerate(given, 1):
         store.save(Step(call=replace(row, version=version)), one, NOW, ())
     assert [line.given for line in store.journal(row.id)] == given

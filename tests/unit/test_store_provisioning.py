@@ -16,6 +16,8 @@ from adapter.core.tenants import (
     Change,
     Declaration,
     DeclaredApp,
+    DeclaredDomain,
+    Domain,
     Number,
     Phone,
     StoredPrompt,
@@ -56,10 +58,31 @@ NUMBER = Number(
     outbound_greeting=None,
     accept_timeout=12.5,
 )
+DOMAIN = DeclaredDomain(
+    name="one.example",
+    callback_url="http://app.example/one",
+    fallback_url="http://app.example/two",
+    alarm_url=None,
+    api_public_key="their pem",
+    api_user="api",
+    api_password="fedcba9876543210",
+    signing_key=None,
+    webhook_secret=None,
+    voices={"Joanna": "en-US/female", "Brian": "en-GB/male"},
+    max_session=600.0,
+    allowed_destinations=("+46",),
+    trunk="carrier",
+)
+IVR = replace(NUMBER, number="46124", app="", domain=DOMAIN.name, service="ivr", greeting=None)
 PROMPT = StoredPrompt(app="demo", name="welcome", path="prompts/x.wav", sha256="5a")
 PHONE = Phone(extension="0003*210", password="long-enough", name="Åsa", recording=True)
 ALL = Declaration(
-    apps=(APP,), trunks=(TRUNK,), numbers=(NUMBER,), prompts=(PROMPT,), phones=(PHONE,)
+    apps=(APP,),
+    domains=(DOMAIN,),
+    trunks=(TRUNK,),
+    numbers=(NUMBER, IVR),
+    prompts=(PROMPT,),
+    phones=(PHONE,),
 )
 
 
@@ -84,7 +107,12 @@ def other(connection: sqlite3.Connection, tmp_path: Path) -> Iterator[Provisioni
 
 
 def apply(store: ProvisioningStore, declaration: Declaration) -> list[Change]:
-    return store.apply(declaration, new_secret=lambda: "s1", new_salt=lambda: b"salt")
+    return store.apply(
+        declaration,
+        new_secret=lambda: "s1",
+        new_signing_key=lambda: "pem1",
+        new_salt=lambda: b"salt",
+    )
 
 
 def test_what_is_written_is_read_back(store: ProvisioningStore) -> None:
@@ -102,6 +130,7 @@ def test_what_is_written_is_read_back(store: ProvisioningStore) -> None:
     assert store.trunk("carrier") == TRUNK
     assert store.trunks() == [TRUNK]
     assert store.number("46123") == store.number("+46123") == NUMBER
+    assert store.number("46124") == IVR
     assert store.numbers_of("demo") == [NUMBER]
     assert store.prompt("demo", "welcome") == PROMPT
     assert store.phone("0003*210") == PHONE
@@ -119,11 +148,84 @@ def test_what_is_not_there(store: ProvisioningStore) -> None:
 def test_applying_again_changes_nothing(store: ProvisioningStore) -> None:
     """Idempotent: a salted hash and a generated secret stay, and so does the generation."""
     first = apply(store, ALL)
-    assert [change.change for change in first] == ["created"] * 5
-    app, generation = store.app("demo"), store.generation()
-    again = store.apply(ALL, new_secret=lambda: "s2")
-    assert [change.change for change in again] == ["unchanged"] * 5
+    assert [change.change for change in first] == ["created"] * 7
+    app, domain, generation = store.app("demo"), store.domain(DOMAIN.name), store.generation()
+    again = store.apply(ALL, new_secret=lambda: "s2", new_signing_key=lambda: "pem2")
+    assert [change.change for change in again] == ["unchanged"] * 7
     assert (store.app("demo"), store.generation()) == (app, generation)
+    assert store.domain(DOMAIN.name) == domain
+
+
+def test_a_domain_is_read_back(store: ProvisioningStore) -> None:
+    """Its password as a hash; the keys that were not declared are made, each its own."""
+    apply(store, ALL)
+    domain = store.domain("one.example")
+    assert domain is not None
+    assert len(domain.reply_secret) == 64
+    assert domain == Domain(
+        name="one.example",
+        callback_url="http://app.example/one",
+        fallback_url="http://app.example/two",
+        alarm_url=None,
+        api_public_key="their pem",
+        api_user="api",
+        api_password_hash=hash_key("fedcba9876543210", b"salt"),
+        signing_key="pem1",
+        reply_secret=domain.reply_secret,
+        webhook_secret="s1",
+        voices={"Joanna": "en-US/female", "Brian": "en-GB/male"},
+        max_session=600.0,
+        allowed_destinations=("+46",),
+        trunk="carrier",
+    )
+    apply(store, Declaration(domains=(replace(DOMAIN, name="two.example"),)))
+    two = store.domain("two.example")
+    assert two is not None
+    assert two.reply_secret != domain.reply_secret
+    assert store.domain("ONE.EXAMPLE") is None
+
+
+def test_what_we_made_for_a_domain_stays(store: ProvisioningStore) -> None:
+    """A declared key replaces it and then stays; replies always keep their secret."""
+    apply(store, ALL)
+    before = store.domain(DOMAIN.name)
+    mine = replace(DOMAIN, signing_key="mine", webhook_secret="w", api_user=None, api_password=None)
+    (change,) = apply(store, Declaration(domains=(mine,)))
+    assert set(change.keys) == {"api_user", "api_password", "signing_key", "webhook_secret"}
+    apply(store, Declaration(domains=(replace(mine, signing_key=None, webhook_secret=None),)))
+    after = store.domain(DOMAIN.name)
+    assert before is not None
+    assert after is not None
+    assert (after.signing_key, after.webhook_secret) == ("mine", "w")
+    assert (after.api_user, after.api_password_hash) == (None, None)
+    assert after.reply_secret == before.reply_secret
+
+
+def test_keys_are_made_before_the_transaction(
+    store: ProvisioningStore, connection: sqlite3.Connection
+) -> None:
+    """Making one takes long, and others write meanwhile; and only for a domain that has none."""
+    made: list[bool] = []
+
+    def new_key() -> str:
+        made.append(connection.in_transaction)
+        return "pem"
+
+    for _ in range(2):
+        store.apply(ALL, new_secret=lambda: "s", new_signing_key=new_key)
+    assert made == [False]
+
+
+def test_a_number_may_change_its_owner(store: ProvisioningStore) -> None:
+    """From an app to a domain and back, never to both or none."""
+    apply(store, ALL)
+    apply(store, Declaration(numbers=(replace(IVR, number="46123"),)))
+    assert store.numbers_of("demo") == []
+    apply(store, Declaration(numbers=(NUMBER,)))
+    assert store.numbers_of("demo") == [NUMBER]
+    for bad in (replace(NUMBER, domain=DOMAIN.name), replace(NUMBER, app="")):
+        with pytest.raises(StoreFailed, match="CHECK"):
+            apply(store, Declaration(numbers=(bad,)))
 
 
 def test_changes_are_named_without_their_values(store: ProvisioningStore) -> None:
@@ -162,6 +264,8 @@ def test_a_secret_is_kept_until_another_is_declared(store: ProvisioningStore) ->
         Declaration(numbers=(replace(NUMBER, trunk="nowhere"),)),
         Declaration(numbers=(replace(NUMBER, app="nobody", trunk=None),)),
         Declaration(prompts=(replace(PROMPT, app="nobody"),)),
+        Declaration(domains=(replace(DOMAIN, trunk="nowhere"),)),
+        Declaration(numbers=(replace(IVR, domain="nobody"),)),
     ],
 )
 def test_all_or_nothing(
@@ -187,7 +291,7 @@ def test_an_error_that_is_not_the_databases_is_rolled_back_too(
 
     first = replace(APP, id="first", webhook_secret="mine")
     with pytest.raises(RuntimeError):
-        store.apply(Declaration(apps=(first, APP)), new_secret=broken)
+        store.apply(Declaration(apps=(first, APP)), new_secret=broken, new_signing_key=broken)
     assert store.app("first") is None
     assert not connection.in_transaction
 
@@ -216,6 +320,7 @@ def test_lookups_use_an_index(connection: sqlite3.Connection) -> None:
     """No lookup of a request walks a table."""
     for sql, count in (
         (queries._APP, 1),
+        (queries._DOMAIN, 1),
         (queries._NUMBER, 1),
         (queries._NUMBERS_OF, 1),
         (queries._PROMPT, 2),
@@ -229,9 +334,12 @@ def test_lookups_use_an_index(connection: sqlite3.Connection) -> None:
 def test_nothing_shows_a_secret(store: ProvisioningStore) -> None:
     """What the store gives can be logged."""
     apply(store, ALL)
-    shown = repr([store.app("demo"), store.trunks(), store.phones(), ALL])
-    for secret in (APP.key, "sha256", "s1", "hush", "long-enough"):
+    domain = store.domain(DOMAIN.name)
+    assert domain is not None
+    shown = repr([store.app("demo"), domain, store.trunks(), store.phones(), ALL])
+    for secret in (APP.key, "sha256", "s1", "hush", "long-enough", "fedc", "pem1"):
         assert secret not in shown.replace("sha256='5a'", "")
+    assert domain.reply_secret not in shown
 
 
 def test_keys() -> None:
@@ -258,11 +366,11 @@ def test_the_directory_sees_a_change_at_the_next_refresh(tmp_path: Path) -> None
             webhook_secret=None,
             allowed_destinations=(),
         )
-        store.apply(Declaration(apps=(app,)), new_secret=lambda: "whsec_x")
+        apply(store, Declaration(apps=(app,)))
         found = directory.app("new")
         assert found is not None
         changed = replace(app, event_url="http://b.example/")
-        store.apply(Declaration(apps=(changed,)), new_secret=lambda: "whsec_x")
+        apply(store, Declaration(apps=(changed,)))
         assert directory.app("new") is found
         assert directory.refresh() == store.generation()
         again = directory.app("new")

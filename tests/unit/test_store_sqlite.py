@@ -10,9 +10,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database, Migrations
 
+from adapter.core.tenants import Number
 from adapter.store.calls import CallStore
 from adapter.store.outbox import OutboxStore
+from adapter.store.provisioning import ProvisioningStore
+from adapter.store.schema import migrations
 from adapter.store.sqlite import SchemaTooNew, Synchronous, connect, migrate, open_database
 from tests.unit.build import call_id
 
@@ -24,6 +28,7 @@ TABLES = {
     "delivery",
     "webhook_endpoint",
     "app",
+    "domain",
     "trunk",
     "number",
     "prompt",
@@ -96,6 +101,36 @@ def test_migrations_make_the_schema_once(tmp_path: Path) -> None:
     connection.close()
 
 
+def test_numbers_survive_the_domains(tmp_path: Path) -> None:
+    """A database of the first version, with numbers in use, gets domains and keeps its numbers."""
+    connection = connect(tmp_path / "voice.db")
+    foundation = next(one for one in migrations._migrations if one.name == "0001_foundation")
+    first = Migrations("ari-voice-adapter")
+    first(name=foundation.name)(foundation.fn)
+    first.apply(Database(connection, execute_plugins=False))
+    connection.execute("INSERT INTO app (id, key_hash, webhook_secret) VALUES ('demo', 'k', 's')")
+    connection.execute("INSERT INTO trunk (name, uri) VALUES ('carrier', 'sip:a')")
+    connection.execute(
+        "INSERT INTO number VALUES ('46123', 'demo', 'http://e', 'carrier', 0, 1, 'g', 'o', 12.5)"
+    )
+    assert "0002_domains" in migrate(connection)
+    assert ProvisioningStore(connection).number("46123") == Number(
+        number="46123",
+        app="demo",
+        event_url="http://e",
+        trunk="carrier",
+        inbound=False,
+        outbound=True,
+        greeting="g",
+        outbound_greeting="o",
+        accept_timeout=12.5,
+    )
+    assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+        connection.execute("INSERT INTO number (number, app) VALUES ('1', 'nobody')")
+    connection.close()
+
+
 def test_a_database_of_a_later_version_is_refused(tmp_path: Path) -> None:
     """It says which migration it does not know; nothing is changed."""
     connection = open_database(tmp_path / "voice.db")
@@ -110,6 +145,7 @@ def test_a_database_of_a_later_version_is_refused(tmp_path: Path) -> None:
 
 CHILD = """
 import os, sys
+from adapter.core.tenants import Number
 from adapter.store.calls import CallStore
 from adapter.store.outbox import OutboxStore
 from adapter.store.sqlite import open_database

@@ -5,12 +5,25 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+import pytest
+
 from adapter.core import inputs as i
 from adapter.core.ids import CallId
-from adapter.core.model import Call, CallState, PromptState
+from adapter.core.model import (
+    Background,
+    BackgroundOrder,
+    BackgroundState,
+    Call,
+    CallState,
+    Dialogue,
+    DialogueState,
+    Phrase,
+    PromptState,
+    Topic,
+)
 from adapter.engine.timers import Timers
 from tests.fakes.virtual_time import runs_in_virtual_time
-from tests.unit.build import CALL, call_id, inbound, prompting, running
+from tests.unit.build import CALL, call_id, inbound, prompt_id, prompting, running
 
 
 class World:
@@ -20,6 +33,17 @@ class World:
         loop = asyncio.get_running_loop()
         self.told: list[tuple[float, CallId, i.Input]] = []
         self.timers = Timers(loop.time, lambda c, g: self.told.append((loop.time(), c, g)))
+
+
+def waiting_for_all(call: float, prompt: float, background: float, dialogue: float) -> Call:
+    """A call on which everything waits that can, until then."""
+    resting = Background(
+        order=BackgroundOrder(id=prompt_id(7), phrase=Phrase(text="music")),
+        state=BackgroundState.RESTING,
+        deadline=background,
+    )
+    pausing = Dialogue(state=DialogueState.PAUSING, topic=Topic.NEXT, asked=1, deadline=dialogue)
+    return replace(waiting(call, prompt), background=resting, dialogue=pausing)
 
 
 def waiting(call_at: float | None, prompt_at: float | None = None) -> Call:
@@ -78,6 +102,44 @@ async def test_two_deadlines_at_one_time_are_both_told() -> None:
     await asyncio.sleep(6.0)
     assert [given for _, _, given in world.told] == [
         i.PromptDeadline(at=5.0),
+        i.CallDeadline(at=5.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("nearest", "given"),
+    [
+        (0, i.CallDeadline),
+        (1, i.PromptDeadline),
+        (2, i.BackgroundDeadline),
+        (3, i.DialogueDeadline),
+    ],
+)
+def test_whatever_is_nearest_is_told(nearest: int, given: type) -> None:
+    """The deadlines of call, prompt, background and dialogue, each at its time, as itself."""
+
+    @runs_in_virtual_time
+    async def body() -> None:
+        world = World()
+        times = [20.0, 20.0, 20.0, 20.0]
+        times[nearest] = 5.0
+        world.timers.arm(waiting_for_all(*times))
+        await asyncio.sleep(6.0)
+        assert world.told == [(5.0, CALL, given(at=5.0))]
+
+    body()
+
+
+@runs_in_virtual_time
+async def test_all_that_pass_at_one_time_are_told() -> None:
+    """What runs on the call before the call itself."""
+    world = World()
+    world.timers.arm(waiting_for_all(5.0, 5.0, 5.0, 5.0))
+    await asyncio.sleep(6.0)
+    assert [given for _, _, given in world.told] == [
+        i.PromptDeadline(at=5.0),
+        i.BackgroundDeadline(at=5.0),
+        i.DialogueDeadline(at=5.0),
         i.CallDeadline(at=5.0),
     ]
 

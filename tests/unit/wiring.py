@@ -25,6 +25,7 @@ from tests.fakes.engine_ports import (
     Desk,
     NotedOutbox,
     PlainContract,
+    ScriptedApplications,
     SimulatedAsterisk,
     SlowSpeech,
     nothing,
@@ -45,6 +46,7 @@ class Adapter:
     connection: sqlite3.Connection
     asterisk: SimulatedAsterisk
     speech: SlowSpeech = field(default_factory=SlowSpeech)
+    applications: ScriptedApplications = field(default_factory=ScriptedApplications)
     desk: Desk = field(default_factory=Desk)
     outbox: NotedOutbox = field(default_factory=NotedOutbox)
     counter: Counter = field(default_factory=Counter)
@@ -59,6 +61,7 @@ class Adapter:
             contracts={"plain": PlainContract()},
             asterisk=self.asterisk,
             speech=self.speech,
+            applications=self.applications,
             observer=self.counter,
             now=lambda: EPOCH + loop.time(),
             fatal=self.failures.append,
@@ -108,9 +111,9 @@ class Adapter:
         await self.engine.effects.close()
         self.connection.close()
 
-    async def call_up(self, number: int = 1) -> Call:
+    async def call_up(self, number: int = 1, *, asks: bool = False) -> Call:
         """An outbound call that was answered."""
-        call = self.engine.open(place(number))
+        call = self.engine.open(place(number, asks=asks))
         await self.settle()
         self.asterisk.picks_up(call.channel)
         await self.settle()

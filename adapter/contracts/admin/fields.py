@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Final
 
+from adapter.contracts.admin import keys
 from adapter.core.destinations import DestinationInvalid, Destinations
 from adapter.core.masked import Secret
 from adapter.core.tenants import DEFAULT_GREETING_NAME
@@ -16,6 +17,7 @@ _KEY = re.compile(r"[\x21-\x7e]{16,256}")
 _PASSWORD = re.compile(r"[\x21-\x7e]{8,128}")
 _TRUNK_PASSWORD = re.compile(r"[\x20-\x7e]{1,128}")
 _NAME = re.compile(r'[^\x00-\x1f\x7f-\x9f"<>\\\ud800-\udfff]{1,64}')
+_VOICE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*/[^/\x00-\x1f\x7f\ud800-\udfff]{1,64}")
 _VARIETY: Final = 6  # different characters in a key: keeps out what is typed with one finger
 
 
@@ -101,9 +103,30 @@ def plain(number: str) -> str:
 
 def service(service: str) -> str:
     """Only what exists."""
-    if service != "voice":
+    if service not in ("voice", "ivr"):
         raise ValueError(f"{service!r} is not available yet")
     return service
+
+
+def api_password(password: Secret) -> Secret:
+    """The password of a domain's API user: a machine's, like an app's key."""
+    try:
+        return key(password)
+    except ValueError as error:
+        raise ValueError(str(error).replace("a key", "a password", 1)) from None
+
+
+def voices(voices: dict[str, str]) -> dict[str, str]:
+    """Which of our voices speaks for each of theirs."""
+    for name, ours in voices.items():
+        if not _VOICE.fullmatch(ours):
+            raise ValueError(f"{name!r} stands for no language/voice, such as en-US/female")
+    return voices
+
+
+def signing_key(pem: Secret) -> Secret:
+    """A private key."""
+    return Secret(keys.private_key(pem.reveal()))
 
 
 def not_default(name: str) -> str:

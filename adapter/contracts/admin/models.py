@@ -36,6 +36,20 @@ PromptName = Annotated[
         description="up to 128 letters, digits, spaces and ._-",
     ),
 ]
+DomainName = Annotated[
+    str,
+    Meta(
+        pattern=r"^(?=.{1,100}\Z)[a-z0-9_][a-z0-9_-]*(?:\.[a-z0-9_][a-z0-9_-]*)*\Z",
+        description="up to 100 lower-case letters, digits, -, _ and single dots",
+    ),
+]
+ApiUser = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}\Z",
+        description="up to 64 letters, digits and ._@-",
+    ),
+]
 Digits = Annotated[
     str,
     Meta(pattern=r"^\+?[0-9]{1,32}\Z", description='in quotes: "+46123456" or "46123456"'),
@@ -69,6 +83,38 @@ class App(Struct, kw_only=True):
     ] = ()
 
 
+class Domain(Struct, kw_only=True):
+    """`[[domain]]`"""
+
+    name: DomainName
+    callback_url: Url
+    fallback_url: Url | None = None
+    alarm_url: Url | None = None
+    api_public_key: Annotated[str | None, Meta(description="RSA, in PEM")] = None
+    api_public_key_file: Annotated[
+        Path | None, Meta(description="a PEM file, relative to this file")
+    ] = None
+    api_user: ApiUser | None = None
+    api_password: Annotated[Secret | None, Meta(description="at least 16 characters")] = None
+    signing_key: Annotated[Secret | None, Meta(description="RSA, private, in PEM")] = None
+    signing_key_file: Annotated[
+        Path | None, Meta(description="a PEM file, relative to this file")
+    ] = None
+    webhook_secret: Annotated[
+        Secret | None, Meta(description="whsec_ and 24 to 64 bytes in base64")
+    ] = None
+    voices: Annotated[
+        dict[str, str], Meta(description='voice names, such as Joanna = "en-US/female"')
+    ] = {}
+    max_session: Annotated[Annotated[float, Meta(ge=1, le=86400)], Meta(description="seconds")] = (
+        14400.0
+    )
+    allowed_destinations: Annotated[
+        tuple[str, ...], Meta(description="number prefixes and SIP hosts")
+    ] = ()
+    trunk: TrunkName | None = None
+
+
 class Trunk(Struct, kw_only=True):
     """`[[trunk]]`"""
 
@@ -87,10 +133,11 @@ class Number(Struct, kw_only=True):
     """`[[number]]`"""
 
     number: Digits
-    app: AppId
+    app: AppId | None = None
+    domain: DomainName | None = None
     event_url: Url | None = None
     trunk: TrunkName | None = None
-    service: Literal["voice", "video"] = "voice"
+    service: Literal["voice", "video", "ivr", "remote"] | None = None
     inbound: bool = True
     outbound: bool = True
     greeting: PromptName | None = None
@@ -142,6 +189,7 @@ LATER: Final[Mapping[str, Mapping[str, Callable[[object], bool]]]] = {
 
 MODELS: Final[Mapping[str, type[Struct]]] = {
     "app": App,
+    "domain": Domain,
     "trunk": Trunk,
     "number": Number,
     "prompt": Prompt,

@@ -12,12 +12,12 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Protocol
 
-from adapter.contracts.admin import fields
+from adapter.contracts.admin import declared, fields, keys
 from adapter.contracts.admin.models import LATER, MODELS
 from adapter.core import tenants
 from adapter.core.destinations import sip_host
 from adapter.core.masked import Secret
-from adapter.core.tenants import DEFAULT_GREETING_NAME, Declaration, DeclaredApp, StoredPrompt
+from adapter.core.tenants import DEFAULT_GREETING_NAME, Declaration, StoredPrompt
 from adapter.tables import Check, Finding, Reader, TomlInvalid, read_toml
 
 ImportPrompt = Callable[[Path], tuple[str, str]]
@@ -29,6 +29,7 @@ class Known(Protocol):
     """What is stored already: `adapter.store.provisioning.ProvisioningStore` has it."""
 
     def app(self, app_id: str) -> tenants.App | None: ...  # noqa: D102 - documented there
+    def domain(self, name: str) -> tenants.Domain | None: ...  # noqa: D102
     def trunk(self, name: str) -> tenants.Trunk | None: ...  # noqa: D102
     def trunks(self) -> list[tenants.Trunk]: ...  # noqa: D102
     def prompt(self, app: str, name: str) -> StoredPrompt | None: ...  # noqa: D102
@@ -38,6 +39,10 @@ class NothingKnown:
     """No database yet."""
 
     def app(self, app_id: str) -> tenants.App | None:
+        """None."""
+        return None
+
+    def domain(self, name: str) -> tenants.Domain | None:
         """None."""
         return None
 
@@ -67,6 +72,9 @@ class Checks:
     url: Callable[[str], object]
     secret: Callable[[str], object]
     prompt: Callable[[Path], object]
+
+
+_LARGEST_KEY = 65536  # bytes of a PEM file
 
 
 class ProvisioningInvalid(Exception):
@@ -99,11 +107,12 @@ class Parsed:
             ProvisioningInvalid: a prompt can't be stored.
         """
         return Declaration(
-            apps=tuple(_app(row.values) for row in self.rows["app"]),
-            trunks=tuple(_trunk(row.values) for row in self.rows["trunk"]),
-            numbers=tuple(_number(row.values) for row in self.rows["number"]),
+            apps=tuple(declared.app(row.values) for row in self.rows["app"]),
+            domains=tuple(declared.domain(row.values) for row in self.rows["domain"]),
+            trunks=tuple(declared.trunk(row.values) for row in self.rows["trunk"]),
+            numbers=tuple(declared.number(row.values) for row in self.rows["number"]),
             prompts=tuple(self._prompts(import_prompt)),
-            phones=tuple(_phone(row.values) for row in self.rows["phone"]),
+            phones=tuple(declared.phone(row.values) for row in self.rows["phone"]),
         )
 
     def _prompts(self, import_prompt: ImportPrompt) -> Iterator[StoredPrompt]:
@@ -164,11 +173,16 @@ class _Parsing:
         rows = {kind: tuple(self._tables(kind)) for kind in MODELS}
         names = {
             "app": self._names(rows["app"], "id"),
+            "domain": self._names(rows["domain"], "name"),
             "trunk": self._names(rows["trunk"], "name"),
             "number": self._names(rows["number"], "number"),
             "phone": self._names(rows["phone"], "extension"),
             "prompt": self._names(rows["prompt"], "app", "name"),
         }
+        for row in rows["app"]:
+            self._check_owner(row, "id", names["domain"], self._known.domain, "domain")
+        for row in rows["domain"]:
+            self._check_domain(row, names)
         for row in rows["trunk"]:
             self._check_trunk(row)
         self._check_matches(rows["trunk"])
@@ -199,6 +213,17 @@ class _Parsing:
                 "webhook_secret": self._secret,
                 "allowed_destinations": fields.destinations,
             },
+            "domain": {
+                **dict.fromkeys(("callback_url", "fallback_url", "alarm_url"), url),
+                "api_public_key": keys.public_key,
+                "api_public_key_file": self._public_key_file,
+                "api_password": fields.api_password,
+                "signing_key": fields.signing_key,
+                "signing_key_file": self._signing_key_file,
+                "webhook_secret": self._secret,
+                "voices": fields.voices,
+                "allowed_destinations": fields.destinations,
+            },
             "trunk": {"uri": sip_host, "password": fields.trunk_password, "match": fields.networks},
             "number": {"number": fields.plain, "event_url": url, "service": fields.service},
             "prompt": {"name": fields.not_default, "file": self._prompt_file},
@@ -217,6 +242,19 @@ class _Parsing:
         except OSError as error:
             raise ValueError(f"can't be read: {error.strerror or error}") from None
         return path
+
+    def _public_key_file(self, file: Path) -> str:
+        return keys.public_key(self._text(file))
+
+    def _signing_key_file(self, file: Path) -> Secret:
+        return Secret(keys.private_key(self._text(file)))
+
+    def _text(self, file: Path) -> str:
+        try:
+            with (self._folder / file).open("rb") as opened:
+                return opened.read(_LARGEST_KEY).decode("ascii", "replace")
+        except OSError as error:
+            raise ValueError(f"can't be read: {error.strerror or error}") from None
 
     def _names(self, rows: Iterable[Row], *keys: str) -> set[Any]:
         """Names of one kind, each only once."""
@@ -239,6 +277,44 @@ class _Parsing:
                 f"{row.at}.{key}", f"no {key} {name!r} in this file or in the database"
             )
 
+    def _check_owner(
+        self, row: Row, key: str, here: set[Any], stored: Callable[[str], object], other: str
+    ) -> None:
+        """Apps and domains are both owners of calls and webhooks: no two of one name."""
+        name = row.values.get(key)
+        if name is not None and (name in here or stored(name) is not None):
+            self._reader.fault(f"{row.at}.{key}", f"there is {_AN[other]} {name!r} already")
+
+    def _check_domain(self, row: Row, names: Mapping[str, set[Any]]) -> None:
+        values = row.values
+        self._check_owner(row, "name", names["app"], self._known.app, "app")
+        self._refer(row, "trunk", values.get("trunk"), names["trunk"], self._known.trunk)
+        if {"api_user", "api_password"} <= values.keys() and (
+            (values["api_user"] is None) != (values["api_password"] is None)
+        ):
+            self._reader.fault(f"{row.at}.api_password", "api_user and api_password go together")
+        for key, needed in (("api_public_key", True), ("signing_key", False)):
+            pair = {key, f"{key}_file"}
+            if not pair <= values.keys():
+                continue
+            given = sum(values[one] is not None for one in pair)
+            if given > 1 or (needed and not given):
+                number = "exactly" if needed else "at most"
+                self._reader.fault(f"{row.at}.{key}", f"{number} one of {key} and {key}_file")
+        self._check_keys_differ(row)
+
+    def _check_keys_differ(self, row: Row) -> None:
+        """With one key for both ways, a callback's token would open the API."""
+        theirs = row.values.get("api_public_key") or row.values.get("api_public_key_file")
+        ours = row.values.get("signing_key") or row.values.get("signing_key_file")
+        name = row.values.get("name")
+        stored = self._known.domain(name) if name is not None else None
+        pem = ours.reveal() if ours else stored.signing_key if stored else None
+        if theirs and pem and keys.public_part(pem) == theirs:
+            self._reader.fault(
+                f"{row.at}.api_public_key", "is our own signing key's: applications have their own"
+            )
+
     def _check_trunk(self, row: Row) -> None:
         values = row.values
         if "username" in values and "password" in values:
@@ -250,11 +326,11 @@ class _Parsing:
     def _check_matches(self, rows: Iterable[Row]) -> None:
         """Two trunks of one address could not be told apart (enforced by no one else)."""
         here = list(rows)
-        declared = {row.values.get("name") for row in here}
+        anew = {row.values.get("name") for row in here}
         taken = [
             (ip_network(match), f"trunk {trunk.name!r}")
             for trunk in self._known.trunks()
-            if trunk.name not in declared
+            if trunk.name not in anew
             for match in trunk.match
         ]
         for row in here:
@@ -268,7 +344,10 @@ class _Parsing:
     def _check_number(self, row: Row, names: Mapping[str, set[Any]]) -> None:
         values = row.values
         self._refer(row, "app", values.get("app"), names["app"], self._known.app)
+        self._refer(row, "domain", values.get("domain"), names["domain"], self._known.domain)
         self._refer(row, "trunk", values.get("trunk"), names["trunk"], self._known.trunk)
+        if {"app", "domain", "service"} <= values.keys():
+            self._check_owner_of(row)
         app = values.get("app")
         for key in ("greeting", "outbound_greeting"):
             name = values.get(key)
@@ -279,29 +358,19 @@ class _Parsing:
                     f"{row.at}.{key}", f"app {app!r} has no prompt {name!r}, here or stored"
                 )
 
-
-def _app(values: Mapping[str, Any]) -> DeclaredApp:
-    encryption, secret = values["webhook_encryption"], values["webhook_secret"]
-    if isinstance(encryption, bool):
-        encryption = "aes-128-cbc" if encryption else None
-    return DeclaredApp(
-        **(dict(values) | {
-            "key": values["key"].reveal(),
-            "webhook_encryption": encryption,
-            "webhook_secret": secret.reveal() if secret is not None else None,
-        })
-    )  # fmt: skip
-
-
-def _trunk(values: Mapping[str, Any]) -> tenants.Trunk:
-    password = values["password"]
-    plain = password.reveal() if password is not None else None
-    return tenants.Trunk(**(dict(values) | {"password": plain}))
+    def _check_owner_of(self, row: Row) -> None:
+        values = row.values
+        app, domain, service = values["app"], values["domain"], values["service"]
+        if (app is None) == (domain is None):
+            self._reader.fault(f"{row.at}.app", "exactly one of app and domain")
+            return
+        if service not in (None, declared.service(values)):
+            owner = "an app" if domain is None else "a domain"
+            reason = f"a number of {owner} has {declared.service(values)!r}, not {service!r}"
+            self._reader.fault(f"{row.at}.service", reason)
+        for key in ("event_url", "greeting", "outbound_greeting"):
+            if domain is not None and values.get(key) is not None:
+                self._reader.fault(f"{row.at}.{key}", "is for numbers of an app")
 
 
-def _number(values: Mapping[str, Any]) -> tenants.Number:
-    return tenants.Number(**{key: value for key, value in values.items() if key != "service"})
-
-
-def _phone(values: Mapping[str, Any]) -> tenants.Phone:
-    return tenants.Phone(**(dict(values) | {"password": values["password"].reveal()}))
+_AN = {"app": "an app", "domain": "a domain"}

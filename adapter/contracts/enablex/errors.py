@@ -10,7 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapter.core import errors as core
-from adapter.core.faults import AsteriskDown, Fault, MediaUnavailable, StoreFailed
+from adapter.core.faults import (
+    AsteriskDown,
+    Fault,
+    MediaUnavailable,
+    NoAnswer,
+    StoreFailed,
+)
 
 
 class Problem(Exception):
@@ -124,6 +130,7 @@ FAULTS: Mapping[type[Fault], tuple[int, int | str, str]] = {
     StoreFailed: (503, 503, "Service Unavailable"),
     AsteriskDown: (503, 503, "Service Unavailable"),
     MediaUnavailable: (503, 6107, "Error doing text to speech conversion"),
+    NoAnswer: (503, 503, "Service Unavailable"),
 }
 
 

@@ -15,7 +15,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from adapter.contracts.enablex.errors import Problem, bad_request, not_available
 from adapter.core.ids import PromptId
-from adapter.core.model import Collect, Phrase, PromptOrder
+from adapter.core.model import Barge, Collect, Phrase, PromptOrder
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 MAX_TEXT = 5000
@@ -181,7 +181,11 @@ def order_of(
         )
     context = {} if play.prompt_ref is UNSET else {"prompt_ref": play.prompt_ref}
     return PromptOrder(
-        id=prompt, phrases=(phrase,), collect=collect, interrupt=play.interrupt, context=context
+        id=prompt,
+        phrases=(phrase,),
+        collect=collect,
+        barge=Barge.ALL if play.interrupt else Barge.NEVER,
+        context=context,
     )
 
 

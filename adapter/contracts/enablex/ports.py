@@ -34,7 +34,7 @@ class Speech(Protocol):
     def supports(self, language: str, voice: str) -> bool:
         """Whether text in this language can be spoken by this voice."""
 
-    async def prepare(self, phrases: Sequence[Phrase]) -> Media:
+    async def prepare(self, phrases: Sequence[Phrase]) -> tuple[Media, ...]:
         """Make phrases playable. Raises MediaUnavailable."""
 
 

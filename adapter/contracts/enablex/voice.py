@@ -244,8 +244,8 @@ class Voice:
             raise problems.voice_not_supported()
         return Phrase(text=play.text, language=play.language, voice=play.voice)
 
-    async def _media(self, phrase: Phrase) -> Media | None:
-        """The audio, when it is there while the reply waits; None while it is still made.
+    async def _media(self, phrase: Phrase) -> tuple[Media, ...]:
+        """The audio, when it is there while the reply waits; nothing while it is still made.
 
         What takes longer is not given up: the prompt machine asks for the same, and joins it.
         """
@@ -253,7 +253,7 @@ class Voice:
         task.add_done_callback(_look_at)
         done, _ = await asyncio.wait([task], timeout=SYNTHESIS_WAIT)
         if not done:
-            return None
+            return ()
         try:
             return task.result()
         except MediaUnavailable as failed:
@@ -273,7 +273,7 @@ class Voice:
 CALL = web.RequestKey("call", Call)
 
 
-def _look_at(task: asyncio.Future[Media]) -> None:
+def _look_at(task: asyncio.Future[tuple[Media, ...]]) -> None:
     """Nobody may be waiting any more when it fails."""
     if not task.cancelled():
         task.exception()

@@ -23,6 +23,7 @@ from adapter.core.outputs import (
     Notice,
     Outcome,
     PromptOver,
+    QuestionUnanswered,
 )
 from adapter.engine.ports import Wording
 
@@ -150,7 +151,7 @@ REASONS = {
 def word(call: Call, notice: Notice, now: float) -> Sequence[Wording]:
     """A notice as webhooks of the call's `event_url`; none when it has no URL."""
     url = call.context.get("event_url")
-    if not url:
+    if not url or isinstance(notice, QuestionUnanswered):
         return ()
     event: CallEvent | PlayEvent
     if isinstance(notice, PromptOver):
