@@ -14,6 +14,7 @@ import pytest
 from tests.fakes.webhook_sink import WebhookSink
 from tests.live.adapter_process import APP_ID, APP_KEY, SECRET, AdapterProcess
 from tests.live.asterisk import Carrier, Instance
+from tests.live.mediaservice_calls import ivr, server  # noqa: F401 - fixtures for all live tests
 from tests.live.wire import Wire
 
 

@@ -20,6 +20,7 @@ class IvrApplication:
         new_call: answers `newCall`.
         commands: answers of `getIvrCommand`, one after the other; then silence of a second.
         slow: seconds before each answer.
+        file: served at /tone.wav.
     """
 
     def __init__(self) -> None:
@@ -28,6 +29,7 @@ class IvrApplication:
         self.commands: list[dict[str, Any]] = []
         self.slow = 0.0
         self.tokens: list[str] = []
+        self.file = b""
         self._runner: web.AppRunner | None = None
         self._changed = asyncio.Event()
         self.port = 0
@@ -49,6 +51,7 @@ class IvrApplication:
         app = web.Application()
         app.router.add_post("/app/{what}", self._answer)
         app.router.add_post("/alarm", self._alarm)
+        app.router.add_get("/tone.wav", self._file)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.01)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True).start()
@@ -77,6 +80,9 @@ class IvrApplication:
         assert self.tokens
         for token in self.tokens:
             jwt.decode(token, public_key, algorithms=["RS256"], options={"verify_exp": False})
+
+    async def _file(self, request: web.Request) -> web.Response:
+        return web.Response(body=self.file, content_type="audio/wav")
 
     async def _alarm(self, request: web.Request) -> web.Response:
         self._note("alarm", await request.json())

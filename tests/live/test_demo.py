@@ -81,19 +81,26 @@ def left_behind(temporary: Path) -> list[str]:
     return files
 
 
-async def test_both_calls_are_made_and_shown(temporary: Path) -> None:
-    """Exit status 0: webhooks are printed in their order, then `why`, then what was heard."""
+async def test_all_calls_are_made_and_shown(temporary: Path) -> None:
+    """Exit status 0: webhooks and questions in their order, then `why`, then what was heard."""
     async with demo(temporary) as process:
-        output, _ = await asyncio.wait_for(process.communicate(), 60)
+        output, _ = await asyncio.wait_for(process.communicate(), 80)
     text = output.decode()
     assert process.returncode == 0, text
     shown = re.findall(r" s  webhook  (\w+) ", text)
     outbound = ["connected", "digitcollected", "playfinished", "disconnected"]
     assert shown == [*outbound, "incomingcall", *outbound]
-    assert len(re.findall(r"^ari-voice why [0-9a-f-]{36}", text, re.MULTILINE)) == 2
-    assert text.count("tells CallEnded") == 2
+    asked = re.findall(r" s  asked +(\w+) +.*-> (.*)", text)
+    assert asked == [
+        ("newCall", "action=ivr"),
+        ("getIvrCommand", "phrases, bargeIn, dtmf"),
+        ("getIvrCommand", "hangup=True"),
+        ("sessionCompleted", "nothing"),
+    ]
+    assert len(re.findall(r"^ari-voice why [0-9a-f-]{36}", text, re.MULTILINE)) == 3
+    assert text.count("tells CallEnded") == 3
     heard = [float(seconds) for seconds in re.findall(r": ([0-9.]+) s of sound in", text)]
-    assert len(heard) == 2
+    assert len(heard) == 3
     assert min(heard) > 4
     assert "\x1b" not in text
     assert left_behind(temporary) == []
