@@ -277,3 +277,12 @@ def test_import_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     """The contracts of import-linter in pyproject.toml are kept."""
     monkeypatch.chdir(ROOT)
     assert lint_imports(cache_dir=None) == 0
+
+
+def test_every_route_stands_in_the_readme() -> None:
+    """The README has each operation of the OpenAPI document; preflights are one sentence."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for path, item in openapi_document()["paths"].items():
+        for method in item:
+            if method != "options":
+                assert f"`{method.upper()} {path}`" in readme

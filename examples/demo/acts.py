@@ -1,4 +1,4 @@
-"""The two calls of the demonstration, and what must have happened for it to be a success."""
+"""The three calls of the demonstration, and what must have happened for it to be a success."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import aiohttp
 
 from examples.demo.errors import DemoFailed
 from examples.demo.hearing import measure
-from examples.demo.server import NUMBER
+from examples.demo.server import DOMAIN_NUMBER, NUMBER
 from examples.demo.stage import Stage
 from examples.demo.telling import Teller
 
@@ -18,8 +18,8 @@ LEAST_SOUND = 4.0
 """Seconds. The menu and each of the answers together take more."""
 
 
-async def both(stage: Stage, teller: Teller) -> None:
-    """Make both calls and prove them. Raises DemoFailed."""
+async def play(stage: Stage, teller: Teller) -> None:
+    """Make all calls and prove them. Raises DemoFailed."""
     teller.heading(f"1. An outbound call: {CALLEE} answers, hears the menu and presses 1")
     outbound = await place(stage, teller)
     await ended(stage, outbound, digit="1", first=["connected"])
@@ -27,12 +27,19 @@ async def both(stage: Stage, teller: Teller) -> None:
     await stage.carrier.call(to=NUMBER, caller=CALLER, behave=BEHAVIOUR)
     inbound = (await stage.webhooks.wait_for(state="incomingcall"))["voice_id"]
     await ended(stage, inbound, digit="2", first=["incomingcall", "connected"])
-    for title, call in (("outbound", outbound), ("inbound", inbound)):
+    teller.heading(
+        f"3. The other contract: the carrier calls {DOMAIN_NUMBER} and presses 2; "
+        "the application is asked, and answers"
+    )
+    await stage.carrier.call(to=DOMAIN_NUMBER, caller=CALLER, behave=BEHAVIOUR)
+    session = await asked(stage, digit="2")
+    for title, call in (("outbound", outbound), ("inbound", inbound), ("domain's", session)):
         teller.heading(f"ari-voice why {call}  (the {title} call)")
         teller.quote(await stage.server.command("why", call))
     teller.heading("What the far end heard, from the carrier's own recordings")
     await hearing(stage, teller, CALLEE)
     await hearing(stage, teller, NUMBER)
+    await hearing(stage, teller, DOMAIN_NUMBER)
 
 
 async def place(stage: Stage, teller: Teller) -> str:
@@ -63,6 +70,21 @@ async def ended(stage: Stage, call: str, *, digit: str, first: list[str]) -> Non
         raise DemoFailed(f"{digit!r} was pressed, and {pressed!r} arrived")
     if last["sip_code"] != 200:
         raise DemoFailed(f"the call ended with {last['disconnect_reason']}")
+
+
+async def asked(stage: Stage, *, digit: str) -> str:
+    """Wait for the end of the session; returns its id. It must have gone as the example has it."""
+    over = await stage.questions.wait_for("sessionCompleted")
+    received = stage.questions.received
+    names = [question.name for question in received]
+    if names != ["newCall", "getIvrCommand", "getIvrCommand", "sessionCompleted"]:
+        raise DemoFailed(f"these are not the questions of this call: {', '.join(names)}")
+    pressed = received[2].asked.get("dtmfParams", {}).get("dtmfMatch")
+    if pressed != digit:
+        raise DemoFailed(f"{digit!r} was pressed, and {pressed!r} arrived")
+    if "reason" in over.asked:
+        raise DemoFailed(f"the session ended with {over.asked['reason']}")
+    return str(over.asked["sessionId"])
 
 
 async def hearing(stage: Stage, teller: Teller, number: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from examples.demo.launching import LAUNCHER
-from examples.demo.server import NUMBER, PHONE
+from examples.demo.server import DOMAIN_NUMBER, NUMBER, PHONE
 from examples.demo.stage import Stage
 from examples.demo.telling import Teller
 
@@ -34,6 +34,7 @@ def tell(stage: Stage, teller: Teller) -> None:
             f"app id, app key  {account.app_id}  {account.app_key}",
             f"webhook secret   {account.webhook_secret}",
             f"its number       {NUMBER}",
+            f"Mediaservice     {DOMAIN_NUMBER}, answered by examples/mediaservice_ivr.py",
             f"files, log       {stage.server.folder}",
         ]
     )
@@ -44,6 +45,7 @@ def tell(stage: Stage, teller: Teller) -> None:
         [
             f"server {stage.asterisk.sip} (UDP), user {PHONE}, password {account.phone_password}",
             f"call {NUMBER.removeprefix('+')} from it for the menu",
+            f"call {DOMAIN_NUMBER.removeprefix('+')} for the menu of the other contract",
         ]
     )
     teller.heading("To copy")

@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from examples.demo.errors import DemoFailed
 from examples.demo.launching import ROOT
 
 NUMBER = "+15551000"
+DOMAIN = "demo.example"
+DOMAIN_NUMBER = "+15551001"
 PHONE = "0003*210"
 
 _SETTINGS = """\
@@ -29,7 +33,7 @@ path = "ari-voice.db"
 [media]
 folder = "media"
 [webhooks]
-allow = ["127.0.0.1:{webhook_port}"]
+allow = ["127.0.0.1:{webhook_port}", "127.0.0.1:{ivr_port}"]
 [plugins.espeak]
 command = "{espeak}"
 [log]
@@ -52,6 +56,13 @@ match = ["127.0.0.1"]
 number = "{number}"
 app = "{app_id}"
 trunk = "carrier"
+[[domain]]
+name = "{domain}"
+callback_url = "http://127.0.0.1:{ivr_port}"
+api_public_key_file = "domain-public.pem"
+[[number]]
+number = "{domain_number}"
+domain = "{domain}"
 [[phone]]
 extension = "{phone}"
 password = "{phone_password}"
@@ -99,6 +110,7 @@ class Server:
         ari: tuple[str, str, str],
         carrier_sip: str,
         webhook_port: int,
+        ivr_port: int,
         espeak: str,
     ) -> None:
         """Write settings and provisioning."""
@@ -111,9 +123,11 @@ class Server:
                 ari_user=user,
                 ari_password=password,
                 webhook_port=webhook_port,
+                ivr_port=ivr_port,
                 espeak=espeak,
             )
         )
+        (self.folder / "domain-public.pem").write_bytes(_public_key())
         (self.folder / "provision.toml").write_text(
             _PROVISIONING.format(
                 app_id=account.app_id,
@@ -122,6 +136,9 @@ class Server:
                 webhook_secret=account.webhook_secret,
                 carrier_sip=carrier_sip,
                 number=NUMBER,
+                domain=DOMAIN,
+                domain_number=DOMAIN_NUMBER,
+                ivr_port=ivr_port,
                 phone=PHONE,
                 phone_password=account.phone_password,
             )
@@ -190,6 +207,13 @@ async def _ready(session: aiohttp.ClientSession) -> bool:
             return answer.status == 200
     except aiohttp.ClientConnectionError:
         return False
+
+
+def _public_key() -> bytes:
+    """Of a pair whose private part is thrown away: this application makes no calls of the API."""
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    encoding, form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    return private.public_key().public_bytes(encoding, form)
 
 
 def _environment() -> dict[str, str]:

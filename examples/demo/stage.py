@@ -17,7 +17,8 @@ from aiohttp import web
 from examples import enablex_ivr
 from examples.demo.errors import DemoFailed
 from examples.demo.launching import Instance, launcher
-from examples.demo.server import Account, Server, free_port
+from examples.demo.questions import Questions
+from examples.demo.server import DOMAIN, Account, Server, free_port
 from examples.demo.telling import Teller
 
 START_LIMIT = 20.0  # seconds; it takes two or three
@@ -56,7 +57,7 @@ class Webhooks:
 
 
 class Stage:
-    """Asterisk, the carrier, the adapter and the example application, up while it is entered.
+    """Asterisk, the carrier, the adapter and the example applications, up while it is entered.
 
     All files are in one temporary folder. What was started is ended in the reverse order, also
     when something fails on the way.
@@ -70,6 +71,7 @@ class Stage:
             phone_password=secrets.token_urlsafe(12),
         )
         self.webhooks = Webhooks(teller)
+        self.questions = Questions(teller)
         self._teller = teller
         self._espeak = tools["espeak-ng"]
         self._stack = AsyncExitStack()
@@ -110,15 +112,20 @@ class Stage:
         say(f"the simulated carrier is up: SIP {self.carrier.sip}")
         port = await self._start_application()
         say(f"the example application is up: http://127.0.0.1:{port}/events")
+        ivr_port = free_port()
         self.server.write_files(
             self.account,
             ari=self.asterisk.ari,
             carrier_sip=self.carrier.sip,
             webhook_port=port,
+            ivr_port=ivr_port,
             espeak=self._espeak,
         )
         for line in await self.server.command("apply", str(self.server.folder / "provision.toml")):
             say(f"ari-voice apply: {line}")
+        key = "\n".join(await self.server.command("domain-key", DOMAIN))
+        await self._serve(self.questions.application(key), ivr_port)
+        say(f"the application that is asked is up: http://127.0.0.1:{ivr_port}")
         self._stack.push_async_callback(self.server.stop)
         await self.server.start()
         say(f"the adapter is up and ready: {self.server.base_url}")
@@ -139,10 +146,14 @@ class Stage:
             self.server.base_url, account.app_id, account.app_key, account.webhook_secret
         )
         app.middlewares.append(watch)
+        return await self._serve(app, 0)
+
+    async def _serve(self, app: web.Application, port: int) -> int:
+        """Serve an application at a port of loopback, 0 for any; returns the port."""
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
         return int(runner.addresses[0][1])
 
     async def _end_instances(self) -> None:

@@ -36,6 +36,15 @@ class Teller:
         told = "  ".join(f"{key}={value}" for key, value in body.items())
         self.line(f"request  {method} {path}  {told}  -> HTTP {status}")
 
+    def question(self, name: str, asked: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+        """What the other application was asked or told, verified, and its answer."""
+        known = {"from": asked.get("callingParty"), "to": asked.get("calledParty")}
+        known |= {"digit": asked.get("dtmfParams", {}).get("dtmfMatch")}
+        told = "  ".join(f"{key}={value}" for key, value in known.items() if value is not None)
+        said = ", ".join(f"{key}={answer[key]}" for key in ("action", "hangup") if key in answer)
+        said = said or ", ".join(answer) or "nothing"
+        self.line(f"asked    {name:<16} {told}  -> {said}")
+
     def webhook(self, event: Mapping[str, Any]) -> None:
         """A webhook that came in, verified."""
         name = event.get("state") or event.get("playstate")

@@ -64,7 +64,7 @@ match = ["127.0.0.1"]
 number = "+{RINGS}"
 app = "{APP}"
 trunk = "carrier"
-accept_timeout = 1
+accept_timeout = 3
 [[number]]
 number = "{GREETS}"
 app = "{APP}"

@@ -76,7 +76,7 @@ async def test_reject_tells_the_caller(stack: Stack) -> None:
 
 
 async def test_nobody_accepts(stack: Stack) -> None:
-    """After the number's accept_timeout, here 1 s, the call is dropped with 480."""
+    """After the number's accept_timeout, here 3 s, the call is dropped with 480."""
     call = await stack.offered()
     ended = await stack.over(call)
     assert (ended["sip_code"], ended["disconnect_reason"]) == (480, "Not accepted in time")
