@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -48,9 +50,16 @@ async def server(
         event_url=ivr.url,
         webhook_port=ivr.port,
     )
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048).public_key()
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    (process.folder / "api-private.pem").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
     (process.folder / "api.pem").write_bytes(
-        key.public_bytes(
+        key.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
     )
@@ -81,9 +90,18 @@ domain = "{DOMAIN}"
     ivr.check_tokens(await process.cli("domain-key", DOMAIN))
 
 
-async def request(server: AdapterProcess, path: str, body: Any) -> tuple[int, Any]:
-    """One API call, with the domain's API user."""
-    headers = {"Authorization": aiohttp.encode_basic_auth("api", PASSWORD)}
+def bearer(server: AdapterProcess, expires_in: float = 60.0) -> str:
+    """A JWT of the application's (RS256)."""
+    key = (server.folder / "api-private.pem").read_text()
+    return "Bearer " + jwt.encode({"exp": time.time() + expires_in}, key, algorithm="RS256")
+
+
+async def request(
+    server: AdapterProcess, path: str, body: Any, authorization: str | None = None
+) -> tuple[int, Any]:
+    """One API call, with the domain's API user when nothing else is given."""
+    basic = aiohttp.encode_basic_auth("api", PASSWORD)
+    headers = {"Authorization": authorization or basic}
     url = f"{server.base}/mediaservice/{DOMAIN}/{path}"
     async with aiohttp.ClientSession(headers=headers) as session:
         if isinstance(body, bytes):

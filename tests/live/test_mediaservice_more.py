@@ -13,7 +13,7 @@ from tests.live.adapter_process import AdapterProcess
 from tests.live.asterisk import Carrier
 from tests.live.audio import loud_seconds
 from tests.live.ivr_application import IvrApplication
-from tests.live.mediaservice_calls import CALLER, NUMBER, request, say
+from tests.live.mediaservice_calls import CALLER, NUMBER, bearer, request, say
 
 pytestmark = pytest.mark.live
 
@@ -134,3 +134,50 @@ async def test_fallback_is_asked_when_the_first_is_away(
     carrier.call(to=NUMBER, from_=CALLER, behave="wait:10")
     assert (await ivr.wait_for("newCall"))["callingParty"] == CALLER
     await ivr.wait_for("getIvrCommand")
+
+
+async def test_a_key_stops_one_phrase(
+    server: AdapterProcess, carrier: Carrier, ivr: IvrApplication
+) -> None:
+    """bargeIn current: the phrase that plays is cut, the next one is heard whole."""
+    long = {"Text": "This goes on and on. " * 20, "VoiceId": "Joanna", "LanguageCode": "en-US"}
+    assert (await request(server, "promptfile/tone.wav", TONE))[0] == 200
+    ivr.commands = [
+        {
+            "phrases": [
+                {"format": "awstts", "awsTTSParameters": long},
+                {"format": "file", "fileName": "tone.wav"},
+            ],
+            "bargeIn": "current",
+            "dtmf": {"maxDigits": 1, "flush": True},
+        },
+        {"hangup": True},
+    ]
+    carrier.call(to=NUMBER, from_=CALLER, behave="wait:3,press:5,wait:40")
+    await ivr.wait_for("getIvrCommand")
+    begun = asyncio.get_running_loop().time()
+    second = await ivr.wait_for("getIvrCommand", 2, 20)
+    assert second["dtmfParams"]["dtmfMatch"] == "5"
+    assert 2.5 < asyncio.get_running_loop().time() - begun < 9
+
+
+async def test_nobody_presses_a_key(
+    server: AdapterProcess, carrier: Carrier, ivr: IvrApplication
+) -> None:
+    """firstTimeout counts from the end of the phrase, and is the reason that is given."""
+    ivr.commands = [say("A key.", dtmf={"maxDigits": 1, "firstTimeout": 1}), {"hangup": True}]
+    carrier.call(to=NUMBER, from_=CALLER, behave="wait:20")
+    second = await ivr.wait_for("getIvrCommand", 2)
+    assert second["dtmfParams"]["reason"] == "firstTimeout"
+
+
+async def test_only_the_domains_own_token_opens_its_api(
+    server: AdapterProcess, ivr: IvrApplication
+) -> None:
+    """A JWT of the application's key places a call; an expired one, or none, is 401."""
+    body = {"destAddr": numbers.BUSY}
+    assert (await request(server, "placeivrcall", body, bearer(server, -60)))[0] == 401
+    assert (await request(server, "placeivrcall", body, "Bearer junk"))[0] == 401
+    assert ivr.told == []
+    assert (await request(server, "placeivrcall", body, bearer(server)))[0] == 200
+    await ivr.wait_for("sessionCompleted")
