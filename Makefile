@@ -34,7 +34,7 @@ unit: venv tools
 	timeout 300 $(PYTEST) tests/unit tests/contract tests/test_house.py
 
 live: venv tools
-	timeout 600 $(PYTEST) tests/live
+	timeout 900 $(PYTEST) tests/live
 
 bench: venv tools
 	$(BIN)/python -m tests.bench
