@@ -6,14 +6,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 TOOLS := python3 asterisk-conf/launcher tools
+# Where the launcher's espeak-ng and sipp are, when the system has none
+WITH_TOOLS = PATH="$$($(TOOLS) | python3 -c 'import json, sys; print(json.load(sys.stdin)["bin"])'):$$PATH"
 
 .PHONY: demo test lint unit live bench up venv tools clean
 
 demo: venv tools
-	$(BIN)/python -m examples.demo
+	$(WITH_TOOLS) $(BIN)/python -m examples.demo
 
 up: venv tools
-	$(BIN)/python -m examples.demo --stay
+	$(WITH_TOOLS) $(BIN)/python -m examples.demo --stay
 
 test: lint unit live
 
@@ -31,13 +33,13 @@ lint: venv
 	$(BIN)/lint-imports
 
 unit: venv tools
-	timeout 300 $(PYTEST) tests/unit tests/contract tests/test_house.py
+	$(WITH_TOOLS) timeout 300 $(PYTEST) tests/unit tests/contract tests/test_house.py
 
 live: venv tools
-	timeout 900 $(PYTEST) tests/live
+	$(WITH_TOOLS) timeout 900 $(PYTEST) tests/live
 
 bench: venv tools
-	$(BIN)/python -m tests.bench
+	$(WITH_TOOLS) $(BIN)/python -m tests.bench
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
