@@ -107,8 +107,3 @@ def add_routes(app: web.Application, routes: tuple[Route, ...], owner: object) -
         for method in route.methods:
             for path in (route.path, route.path + "/"):
                 app.router.add_route(method, path, handler)
-
-
-def schema_name(model: Any) -> str:
-    """The name of a model in the OpenAPI document."""
-    return str(getattr(model, "__name__", model))

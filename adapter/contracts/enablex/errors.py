@@ -62,11 +62,6 @@ def unauthorized() -> Problem:
     return Problem(401, 401, "Unauthorized", headers={"WWW-Authenticate": challenge})
 
 
-def call_not_found() -> Problem:
-    """404: no such call of this app."""
-    return Problem(404, 404, "Call not found")
-
-
 def prompt_not_found(name: str) -> Problem:
     """404: no such prompt of this app."""
     return Problem(404, 404, f"Prompt not found: {name}")
