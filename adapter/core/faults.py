@@ -6,7 +6,9 @@
     ├── StoreFailed        the database did not take a transaction: nothing of it was written
     ├── AsteriskDown       no answer; the command may or may not have been carried out
     ├── MediaUnavailable   a phrase can't be rendered or found; the text says why
-    └── NoAnswer           the application gave no answer that can be used
+    ├── NoAnswer           the application gave no answer that can be used
+    ├── RecordingFailed    a recording could not be started, or has no file; the text says why
+    └── ListeningFailed    speech could not be recognised; the text says why
 """
 
 from __future__ import annotations
@@ -35,3 +37,11 @@ class MediaUnavailable(Fault):
 
 class NoAnswer(Fault):
     """The application gave no answer that can be used; the text is the front end's word for it."""
+
+
+class RecordingFailed(Fault):
+    """A recording could not be started, or has left no file; the text says why."""
+
+
+class ListeningFailed(Fault):
+    """Speech could not be recognised; the text says why, and never what was said."""

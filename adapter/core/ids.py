@@ -16,6 +16,8 @@ PromptId = NewType("PromptId", str)
 ChannelId = NewType("ChannelId", str)
 PlaybackId = NewType("PlaybackId", str)
 QuestionId = NewType("QuestionId", str)
+BridgeId = NewType("BridgeId", str)
+RecordingId = NewType("RecordingId", str)
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _CELL = re.compile(r"[0-9a-f]{4}")
@@ -46,6 +48,11 @@ def public_id(cell: str, entropy: bytes) -> str:
 def channel_of(call: CallId, leg: int) -> ChannelId:
     """The id of the channel that we create for a leg of the call."""
     return ChannelId(f"{call}.leg{leg}")
+
+
+def bridge_of(call: CallId, number: int) -> BridgeId:
+    """The id of a bridge of the call. None is ever used again."""
+    return BridgeId(f"{call}.bridge{number}")
 
 
 def playback_of(call: CallId, prompt: PromptId, index: int = 0) -> PlaybackId:

@@ -13,8 +13,10 @@ from adapter.core import errors as core
 from adapter.core.faults import (
     AsteriskDown,
     Fault,
+    ListeningFailed,
     MediaUnavailable,
     NoAnswer,
+    RecordingFailed,
     StoreFailed,
 )
 
@@ -126,6 +128,8 @@ FAULTS: Mapping[type[Fault], tuple[int, int | str, str]] = {
     AsteriskDown: (503, 503, "Service Unavailable"),
     MediaUnavailable: (503, 6107, "Error doing text to speech conversion"),
     NoAnswer: (503, 503, "Service Unavailable"),
+    RecordingFailed: (500, "6119", "Failed to start recording on bridge"),
+    ListeningFailed: (503, 503, "Service Unavailable"),
 }
 
 

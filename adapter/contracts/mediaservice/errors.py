@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from adapter.core import errors as core
-from adapter.core.faults import AsteriskDown, Fault, MediaUnavailable, NoAnswer, StoreFailed
+from adapter.core.faults import (
+    AsteriskDown,
+    Fault,
+    ListeningFailed,
+    MediaUnavailable,
+    NoAnswer,
+    RecordingFailed,
+    StoreFailed,
+)
 
 
 class Problem(Exception):
@@ -86,6 +94,8 @@ FAULTS: Mapping[type[Fault], tuple[int, str]] = {
     AsteriskDown: (502, "The media server does not answer"),
     MediaUnavailable: (502, "A phrase could not be played"),
     NoAnswer: (502, "The application gave no answer"),
+    RecordingFailed: (502, "The recording failed"),
+    ListeningFailed: (502, "Speech could not be recognised"),
 }
 
 
