@@ -3,8 +3,9 @@
     python -m tests.bench [--json FILE] [--seconds N] [--only abc]
 
 Each has an Asterisk of its own, of the same kind, and the same callers on the same machine; what
-counts is the ratios of one run. Exit status: 0, or 2 when the run is void because the machine was
-too slow or too busy. What is measured how: `tests.bench.measure`.
+counts is the ratios of one run, in which they take turns, rate by rate. Exit status: 0, or 2 when
+the run is void because the machine was too slow or too busy. What is measured how:
+`tests.bench.measure`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import json
 import resource
 import sys
 import tempfile
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from tests.bench import measure
@@ -42,21 +44,31 @@ def main() -> int:
 
 
 async def run(folder: Path, seconds: float, only: str = "abc") -> Report:
-    """Measure the subjects one after the other, `seconds` for each step."""
+    """Measure the subjects in turns, `seconds` for each step, so that all have the same minutes."""
     sipp = str(json.loads(await asyncio.to_thread(launch, "tools", "--only", "sipp"))["sipp"])
-    best: dict[str, measure.Step | None] = {}
+    best: dict[str, measure.Step | None] = {kind.name: None for kind in SUBJECTS}
     delay: measure.Delay | None = None
     memory: dict[str, float] = {}
-    for kind in SUBJECTS:
-        best[kind.name] = None
-        if kind.name not in only:
-            continue
-        print(f"({kind.name}) {kind.what}", file=sys.stderr, flush=True)
-        async with kind(folder / kind.name, sipp) as subject:
-            best[kind.name] = found = await measure.highest(
-                subject, first=FIRST[kind.name], lowest=LOWEST, most=MOST, seconds=seconds
-            )
-            if isinstance(subject, AdapterSubject) and found:
+    turns = asyncio.Lock()  # given to who has waited longest
+
+    async def find(subject: Subject) -> None:
+        name = subject.name
+        best[name] = await measure.highest(
+            subject, turns, first=FIRST[name], lowest=LOWEST, most=MOST, seconds=seconds
+        )
+
+    async with AsyncExitStack() as stack:
+        subjects = [
+            await stack.enter_async_context(kind(folder / kind.name, sipp))
+            for kind in SUBJECTS
+            if kind.name in only
+        ]
+        async with asyncio.TaskGroup() as searches:
+            for subject in subjects:
+                print(f"({subject.name}) {subject.what}", file=sys.stderr, flush=True)
+                searches.create_task(find(subject))
+        for subject in subjects:
+            if isinstance(subject, AdapterSubject) and (found := best[subject.name]):
                 delay = await measure.delay(subject, found.outcome.rate * DELAY_AT, seconds)
     if "c" in only:
         fresh = AdapterSubject(folder / "m", sipp)

@@ -72,16 +72,27 @@ async def step(subject: Subject, rate: float, seconds: float) -> Step:
 
 
 async def highest(
-    subject: Subject, *, first: float, lowest: float, most: float, seconds: float
+    subject: Subject,
+    turns: asyncio.Lock,
+    *,
+    first: float,
+    lowest: float,
+    most: float,
+    seconds: float,
 ) -> Step | None:
     """The step at the highest rate that passed.
 
     A rate that failed is tried once more: something else may have had the machine for a moment.
+    Each try waits for its turn among the searches that share `turns`.
     """
 
+    async def once(rate: float) -> Step:
+        async with turns:
+            return await step(subject, rate, seconds)
+
     async def tried(rate: float) -> Step:
-        result = await step(subject, rate, seconds)
-        return result if result.passed else await step(subject, rate, seconds)
+        result = await once(rate)
+        return result if result.passed else await once(rate)
 
     return await search.highest(tried, first=first, lowest=lowest, most=most)
 
