@@ -1,6 +1,7 @@
 # make demo   a real call in each direction, shown
 # make test   linters and all suites, live ones included
 # make up     the same as the demo, kept up for hand use
+# make conformance  writes the pages of docs/ that are made of tests and examples
 # make bench  calls a second, side by side with pure dialplan and the smallest ARI script
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -9,7 +10,7 @@ TOOLS := python3 asterisk-conf/launcher tools
 # Where the launcher's espeak-ng and sipp are, when the system has none
 WITH_TOOLS = PATH="$$($(TOOLS) | python3 -c 'import json, sys; print(json.load(sys.stdin)["bin"])'):$$PATH"
 
-.PHONY: demo test lint unit live bench up venv tools clean
+.PHONY: demo test lint unit live conformance bench up venv tools clean
 
 demo: venv tools
 	$(WITH_TOOLS) $(BIN)/python -m examples.demo
@@ -33,10 +34,14 @@ lint: venv
 	$(BIN)/lint-imports
 
 unit: venv tools
-	$(WITH_TOOLS) timeout 300 $(PYTEST) tests/unit tests/contract tests/test_house.py
+	$(WITH_TOOLS) timeout 600 $(PYTEST) tests/unit tests/contract tests/test_house.py tests/test_containers.py \
+		tests/test_conformance.py
 
 live: venv tools
-	$(WITH_TOOLS) timeout 900 $(PYTEST) tests/live
+	$(WITH_TOOLS) timeout 1500 $(PYTEST) tests/live
+
+conformance: venv
+	$(BIN)/python -m tests.conformance
 
 bench: venv tools
 	$(WITH_TOOLS) $(BIN)/python -m tests.bench

@@ -14,47 +14,55 @@ import os
 import ssl
 import time
 from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from adapter import front_ends, metrics, operations, registry
+from adapter import front_ends, metrics, operations
 from adapter.ari.client import AriClient
 from adapter.ari.commands import Commands
 from adapter.ari.endpoints import Endpoints
-from adapter.ari.errors import AriError, Unreachable
+from adapter.ari.errors import Unreachable
 from adapter.ari.events import Event, MalformedEvent, UnknownEvent
 from adapter.ari.facts import EVENTS_READ, Facts
 from adapter.ari.listener import Listener
+from adapter.audio import open_audio
+from adapter.contracts import enablex
+from adapter.contracts.enablex import server as enablex_server
+from adapter.contracts.enablex.auth import Gate
+from adapter.contracts.enablex.inbound import Inbound
 from adapter.contracts.enablex.ports import Ports
+from adapter.contracts.idempotency import Answers
+from adapter.contracts.limits import Limits, hang_up_all
+from adapter.contracts.throttle import Throttle
 from adapter.core.faults import AsteriskDown, StoreFailed
 from adapter.core.ids import CallId, public_id
 from adapter.engine.engine import Engine
+from adapter.engine.orphans import Orphans
+from adapter.engine.ports import World
 from adapter.engine.reconcile import reconcile
 from adapter.engine.routing import Routing
-from adapter.media.promptfiles import PromptFiles
-from adapter.media.prompts import DEFAULT_GREETING, Prompts
-from adapter.media.remote import RemoteAudio
-from adapter.media.tts_cache import Limits as CacheLimits
-from adapter.media.tts_cache import TtsCache
 from adapter.outbox.egress import Policy, open_session
-from adapter.outbox.outbox import Limits, Outbox
+from adapter.outbox.outbox import Limits as OutboxLimits
+from adapter.outbox.outbox import Outbox
 from adapter.outbox.retry import Schedule
+from adapter.provisioned import Provisioned
 from adapter.settings import Settings
+from adapter.store.answers import AnswerStore
 from adapter.store.calls import CallStore
 from adapter.store.outbox import OutboxStore
 from adapter.store.provisioning import Directory, ProvisioningStore
 from adapter.store.sqlite import open_database
+from adapter.store.suspensions import Suspensions
 from adapter.store.upkeep import forget, keep_log_short
 
 log = logging.getLogger(__name__)
 
 ASTERISK_PATIENCE = 10.0  # then the port opens without it; /readyz says so
-PROVISIONING_POLL = 1.0
-PROVISIONING_RETRY = 10.0
+ORPHANS_EVERY = 30.0
 DAY = 86400.0
 
 
@@ -71,8 +79,6 @@ class Adapter:
         self._draining = False
         self._failed = asyncio.Event()
         self._up = asyncio.Event()
-        self._push_again_at = 0.0
-        self._pushed: int | None = None  # generation of the provisioning that Asterisk has
         self.failure: str | None = None
         self.port: int | None = None
 
@@ -108,13 +114,18 @@ class Adapter:
         path = Path(settings.database.path)
         connection = open_database(path, settings.database.synchronous)
         self._stack.callback(connection.close)
+        self._connection = connection
         self._provisioning = ProvisioningStore(connection)
         self._directory = Directory(self._provisioning)
+        self._suspensions = Suspensions(connection)
         self._outbox_rows = OutboxStore(connection)
+        self._answers = AnswerStore(connection)
         self._calls = CallStore(connection, self._outbox_rows.insert)
         self._build_metrics()
         self._build_outbox()
-        await self._build_media()
+        self._audio = await open_audio(
+            settings, connection, self._session, self._speech_metrics, self._stack
+        )
         self._build_asterisk()
         self._build_engine()
         self._task("upkeep", forget(*self._purges()))
@@ -122,7 +133,8 @@ class Adapter:
         self._task("loop-lag", self._lag.run())
         self._task("outbox", self._outbox.run())
         await self._connect()
-        self._task("provisioning", self._watch_provisioning())
+        self._task("provisioning", self._provisioned.watch())
+        self._task("orphans", self._sweep())
         await self._serve()
 
     def _build_metrics(self) -> None:
@@ -131,21 +143,8 @@ class Adapter:
         self._outbox_metrics = metrics.OutboxMetrics(self._registry)
         self._ari_metrics = metrics.AsteriskMetrics(self._registry)
         self._speech_metrics = metrics.SpeechMetrics(self._registry)
+        self._access_metrics = metrics.AccessMetrics(self._registry)
         self._lag = metrics.LoopLag(self._registry)
-
-    async def _build_media(self) -> None:
-        settings = self._settings
-        folder = settings.media.folder.resolve()
-        folder.mkdir(parents=True, exist_ok=True)
-        synthesisers = await registry.start_tts(settings.plugins.tts, settings.plugins.settings)
-        self._stack.push_async_callback(registry.close, list(synthesisers.values()))
-        limits = CacheLimits(bytes=settings.media.cache_bytes)
-        cache = TtsCache(folder / "tts", limits, self._speech_metrics)
-        self._stack.push_async_callback(cache.close)
-        remote = RemoteAudio(self._session, folder / "remote")
-        self._stack.push_async_callback(remote.close)
-        self._prompts = Prompts(folder, cache, synthesisers.values(), remote)
-        self._files = PromptFiles(folder)
 
     def _build_outbox(self) -> None:
         webhooks = self._settings.webhooks
@@ -157,13 +156,13 @@ class Adapter:
             self._session,
             front_ends.dresser(self._directory),
             schedule=Schedule(delays=tuple(webhooks.retry)),
-            limits=Limits(concurrency=webhooks.concurrency, timeout=webhooks.timeout),
+            limits=OutboxLimits(concurrency=webhooks.concurrency, timeout=webhooks.timeout),
             observer=self._outbox_metrics,
         )
         self._stack.push_async_callback(self._outbox.close, 5.0)
 
     def _build_asterisk(self) -> None:
-        asterisk = self._settings.asterisk
+        asterisk, calls = self._settings.asterisk, self._settings.calls
         self._client = AriClient(
             asterisk.url,
             asterisk.username,
@@ -175,7 +174,6 @@ class Adapter:
         self._stack.push_async_callback(self._client.close)
         self._commands = Commands(self._client)
         self._facts = Facts()
-        self._endpoints = Endpoints(self._client)
         self._listener = Listener(
             self._client,
             on_event=self._on_event,
@@ -184,44 +182,81 @@ class Adapter:
             on_fatal=self._fail,
             event_types=EVENTS_READ,
         )
+        self._provisioned = Provisioned(
+            self._provisioning,
+            self._directory,
+            Endpoints(self._client, calls.rtp_timeout, calls.rtp_timeout_hold),
+            lambda: self._listener.connected,
+            self._end_suspended,
+        )
 
     def _build_engine(self) -> None:
         settings = self._settings
+        limits = Limits(time.monotonic, self._access_metrics.refused)
+        self._throttle = Throttle(settings.http.trusted_proxies, self._access_metrics)
+        gate = Gate(self._directory, limits, self._throttle)
+        inbound = front_ends.inbound(
+            self._directory, gate, self._new_id, self._open, settings.calls.max_duration
+        )
         said = front_ends.words(
-            self._directory, self._session, self._files, self._commands.invite, settings.http.host
+            self._directory,
+            self._session,
+            self._audio.files,
+            self._commands.invite,
+            settings.http.host,
+            settings.http.base_url + enablex_server.BASES[0],
         )
         self._engine = Engine(
             store=self._calls,
             outbox=self._outbox,
             contracts=said.contracts,
-            asterisk=self._commands,
-            speech=self._prompts,
-            applications=said.applications,
-            observer=self._engine_metrics,
+            world=World(
+                asterisk=self._commands,
+                speech=self._audio.prompts,
+                applications=said.applications,
+                admissions=inbound,
+                ears=self._audio.ears,
+                recorder=self._audio.recorder,
+            ),
+            observer=metrics.Observers(self._engine_metrics, limits),
             now=time.time,
             fatal=self._store_failed,
         )
         self._stack.push_async_callback(self._engine.effects.close)
         self._stack.callback(self._engine.timers.clear)
-        for call in self._engine.load():
+        live = self._engine.load()
+        limits.load(live)
+        for call in live:
             self._engine_metrics.resumed(call.direction)
+        self._build_front_ends(gate, inbound)
+
+    def _build_front_ends(self, gate: Gate, inbound: Inbound) -> None:
+        settings = self._settings
         shared = Ports(
             engine=self._engine,
+            answers=Answers(self._engine, enablex.NAME),
             directory=self._directory,
-            speech=self._prompts,
+            speech=self._audio.prompts,
             lanes=self._outbox,
-            default_greeting=DEFAULT_GREETING,
+            gate=gate,
+            recordings=self._audio.recordings,
+            recording_ready=lambda: self._audio.ami.connected,
+            recognises=self._audio.ears.supports,
+            greetings=inbound.greetings,
             check_url=self._policy.check_url,
-            open_for_calls=lambda: not self._draining and self._listener.connected,
+            open_for_calls=self._open,
             reachable=lambda: self._listener.connected,
             now=time.time,
             new_id=self._new_id,
             max_duration=settings.calls.max_duration,
             ring_timeout=settings.calls.ring_timeout,
         )
-        self._front_ends = front_ends.build(shared, self._directory, self._files)
+        self._front_ends = front_ends.build(
+            shared, self._directory, self._audio.files, self._audio.recordings, inbound
+        )
         desk = self._front_ends.desk
         self._routing = Routing(self._engine, desk, self._engine_metrics, self._new_id)
+        self._orphans = Orphans(self._engine, self._commands, self._engine_metrics.orphan)
 
     async def _connect(self) -> None:
         """Listen to Asterisk; wait a while for it, so that calls are up to date when we serve."""
@@ -238,7 +273,7 @@ class Adapter:
     async def _serve(self) -> None:
         http = self._settings.http
         app = web.Application()
-        for base, front_end in self._front_ends.apps:
+        for base, front_end in (*self._front_ends.apps, self._admin()):
             app.add_subapp(base, front_end)
         asked = operations.Operations(
             not_ready=self.not_ready,
@@ -259,6 +294,12 @@ class Adapter:
         self.port = runner.addresses[0][1]
         log.info("serving", extra={"host": http.host, "port": self.port})
 
+    def _admin(self) -> tuple[str, web.Application]:
+        return front_ends.admin(
+            self._settings, self._connection, self._engine, self._outbox,
+            self._audio, self._policy, self._throttle, self._provisioned.changed,
+        )  # fmt: skip
+
     def not_ready(self) -> list[str]:
         """Why new calls can't be served now; empty when they can."""
         reasons = []
@@ -269,6 +310,10 @@ class Adapter:
         if self.failure:
             reasons.append(self.failure)
         return reasons
+
+    def _open(self) -> bool:
+        """Whether calls can begin."""
+        return not self._draining and self._listener.connected
 
     def _new_id(self) -> CallId:
         return CallId(public_id(self._settings.cell, os.urandom(16)))
@@ -284,7 +329,7 @@ class Adapter:
             log.warning("event could not be read", extra={"reason": event.reason})
 
     async def _on_up(self) -> None:
-        await self._push_provisioning()
+        await self._provisioned.push()
         try:
             await reconcile(self._engine, self._commands, self._routing)
         except AsteriskDown as down:
@@ -297,29 +342,16 @@ class Adapter:
         self._ari_metrics.connected.set(0)
         self._facts.forget()
 
-    async def _push_provisioning(self) -> None:
-        generation = self._provisioning.generation()
-        taken = await self._endpoints.push(self._provisioning.trunks(), self._provisioning.phones())
-        self._pushed = generation if taken else None
-        self._push_again_at = time.monotonic() + PROVISIONING_RETRY
-
-    async def _watch_provisioning(self) -> None:
-        """`ari-voice apply` writes from another process: what it changed goes into Asterisk.
-
-        What Asterisk refused is offered again, because it may have been starting still.
-        """
+    async def _sweep(self) -> None:
+        """Look for what belongs to no call, now and then."""
         while True:
-            await asyncio.sleep(PROVISIONING_POLL)
-            generation = self._directory.refresh()
-            refused = self._pushed is None and time.monotonic() < self._push_again_at
-            if generation == self._pushed or refused or not self._listener.connected:
-                continue
-            try:
-                await self._push_provisioning()
-            except AriError as error:
-                log.warning("provisioning not pushed yet", extra={"error": str(error)})
-            else:
-                log.info("provisioning pushed", extra={"generation": generation})
+            await asyncio.sleep(ORPHANS_EVERY)
+            if self._listener.connected:
+                with suppress(AsteriskDown):
+                    await self._orphans.sweep()
+
+    def _end_suspended(self) -> None:
+        hang_up_all(self._engine, enablex.NAME, self._suspensions.hanging_up())
 
     def _purges(self) -> tuple[Callable[[], int], ...]:
         retention = self._settings.retention
@@ -331,6 +363,8 @@ class Adapter:
             lambda: self._calls.purge(before(retention.calls_days)),
             lambda: self._outbox_rows.purge(before(retention.calls_days)),
             lambda: self._outbox_rows.purge(before(retention.dead_letters_days), state="dead"),
+            lambda: self._answers.purge(before(retention.answers_hours / 24)),
+            lambda: self._audio.recordings.purge(before(self._settings.recordings.keep_days)),
         )
 
     def _store_failed(self, failed: StoreFailed) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from adapter.core.masked import Secret
 from adapter.outbox.egress import Policy
 from adapter.settings import (
     PREFIX,
+    Admin,
     Asterisk,
     Http,
     Plugins,
@@ -35,6 +37,7 @@ DEFAULT_FILE: Final = "ari-voice.toml"
 CONFIG: Final = PREFIX + "CONFIG"
 
 _PLUGIN_VARIABLE = re.compile(rf"{PREFIX}PLUGINS__([A-Z0-9_]+?)__([A-Z0-9_]+)")
+_TOKEN = re.compile(r"[\x21-\x7e]{24,256}")
 
 
 class SettingsInvalid(Exception):
@@ -129,7 +132,10 @@ class _Loading:
         if model is Http and (values.get("tls_cert") is None) != (values.get("tls_key") is None):
             self._file.fault("http.tls_key", "tls_cert and tls_key are given both or neither")
         if model is Asterisk:
-            self._read_password(values)
+            self._read_secret(name, values, "password")
+            self._read_secret(name, values, "ami_password")
+        if model is Admin:
+            self._read_secret(name, values, "token")
         return values
 
     def _values(
@@ -163,24 +169,28 @@ class _Loading:
                 own[match[2].lower()] = _guess(self._variables.pop(name))
         rest = {key: value for key, value in table.items() if key not in tables}
         values = self._values("plugins", Plugins, rest)
-        used: tuple[str, ...] = values.get("tts", tuple(tables))
+        used = {one for kind in ("tts", "asr") for one in values.get(kind, tables)}
         for name in set(tables) - set(used):
             hint = nearest(name, used)
             self._file.fault(f"plugins.{name}", f"no plug-in of this name is used{hint}")
         return values | {"settings": tables}
 
-    def _read_password(self, values: dict[str, Any]) -> None:
-        path = values.get("password_file")
+    def _read_secret(self, section: str, values: dict[str, Any], name: str) -> None:
+        """A secret may stand in a file of its own, whose path is the setting `<name>_file`."""
+        path, key = values.get(f"{name}_file"), join(section, f"{name}_file")
         if path is None:
             return
-        if values.get("password"):
-            self._file.fault("asterisk.password_file", "asterisk.password is given as well")
+        if values.get(name):
+            self._file.fault(key, f"{join(section, name)} is given as well")
             return
+        check = _CHECKS[section].get(name, _unchanged)
         try:
-            values["password"] = Secret(path.read_text("utf-8").partition("\n")[0].strip())
+            values[name] = check(Secret(path.read_text("utf-8").partition("\n")[0].strip()))
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not text"
-            self._file.fault("asterisk.password_file", f"can't be read: {reason}")
+            self._file.fault(key, f"can't be read: {reason}")
+        except ValueError as error:
+            self._file.fault(key, str(error))
 
 
 def _is_list(kind: Any) -> bool:
@@ -218,6 +228,18 @@ def _allow(entries: tuple[str, ...]) -> tuple[str, ...]:
     return entries
 
 
+def _proxies(entries: tuple[str, ...]) -> tuple[str, ...]:
+    for index, entry in enumerate(entries):
+        try:
+            network = ip_network(entry)
+        except ValueError:
+            reason = f"[{index}] is not an address or a network such as 10.0.0.0/8"
+            raise ValueError(reason) from None
+        if network.prefixlen == 0:
+            raise ValueError(f"[{index}] would believe everybody")
+    return entries
+
+
 def _retry(delays: tuple[float, ...]) -> tuple[float, ...]:
     if any(not 0 <= delay <= 7 * 86400 for delay in delays):
         raise ValueError("each is from 0 seconds to 7 days")
@@ -230,8 +252,20 @@ def _different(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _token(token: Secret) -> Secret:
+    if not _TOKEN.fullmatch(token.reveal()):
+        raise ValueError("a token has 24 to 256 printable ASCII characters without spaces")
+    return token
+
+
+def _unchanged(value: Any) -> Any:
+    return value
+
+
 _CHECKS: dict[str, dict[str, Check]] = {
+    "admin": {"token": _token},
+    "http": {"trusted_proxies": _proxies},
     "asterisk": {"url": _asterisk_url},
     "webhooks": {"allow": _allow, "retry": _retry},
-    "plugins": {"tts": _different},
+    "plugins": {"tts": _different, "asr": _different},
 }

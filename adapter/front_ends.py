@@ -5,6 +5,7 @@ Which front end an inbound call, a question or a webhook is for is looked up her
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,31 +15,58 @@ import aiohttp
 from aiohttp import web
 
 from adapter import __version__
+from adapter.audio import Audio
+from adapter.commands.checks import checks
+from adapter.commands.timeline import masked
 from adapter.contracts import enablex, mediaservice, openapi
+from adapter.contracts.admin import ports as admin_ports
+from adapter.contracts.admin import server as admin_server
+from adapter.contracts.enablex import events as enablex_events
 from adapter.contracts.enablex import ports as enablex_ports
 from adapter.contracts.enablex import sealing
 from adapter.contracts.enablex import server as enablex_server
-from adapter.contracts.enablex import words as enablex_words
-from adapter.contracts.enablex.voice import Voice
+from adapter.contracts.enablex.auth import Gate
+from adapter.contracts.enablex.feed import FEED_ROUTES, Feed
+from adapter.contracts.enablex.greetings import Greetings
+from adapter.contracts.enablex.guesses import Guesses
+from adapter.contracts.enablex.inbound import Inbound
+from adapter.contracts.enablex.recording_file import RECORDING_ROUTES, RecordingApi
 from adapter.contracts.mediaservice import callbacks, flow, promptfiles, tokens
 from adapter.contracts.mediaservice import ports as mediaservice_ports
 from adapter.contracts.mediaservice import server as mediaservice_server
 from adapter.contracts.mediaservice import words as mediaservice_words
+from adapter.contracts.throttle import Throttle
 from adapter.core.faults import NoAnswer
 from adapter.core.ids import CallId
 from adapter.core.inputs import CallArrived, OfferCall
 from adapter.core.message import Message
 from adapter.core.model import Call, EndCause, Instruction
 from adapter.core.outputs import Ask
+from adapter.engine.engine import Engine
 from adapter.engine.ports import Applications, Contract, Reception
-from adapter.media.promptfiles import PromptFiles
+from adapter.media.promptfiles import AppPrompts, PromptFiles
+from adapter.media.prompts import DEFAULT_GREETING
+from adapter.media.recordings import Recordings
 from adapter.outbox import signing
-from adapter.outbox.egress import EgressRefused
-from adapter.outbox.outbox import Dressed
-from adapter.store.provisioning import Directory
+from adapter.outbox.egress import EgressRefused, Policy
+from adapter.outbox.outbox import Dressed, Outbox
+from adapter.settings import Settings
+from adapter.store.calls import CallStore
+from adapter.store.history import History
+from adapter.store.inventory import Inventory
+from adapter.store.outbox import OutboxStore
+from adapter.store.provisioning import Directory, ProvisioningStore
+from adapter.store.redelivery import Redelivery
+from adapter.store.suspensions import Suspensions
 
 LONGEST_ANSWER = 256 * 1024
 _NO_FILE = "domains/none.wav"  # never there: a prompt of it fails as one of any missing file
+_SCHEMES = {
+    "enablex": {"type": "http", "scheme": "basic", "description": "app id, app key"},
+    "mediaservice": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+    "mediaservice_user": {"type": "http", "scheme": "basic"},
+    "admin": {"type": "http", "scheme": "bearer", "description": "the setting admin.token"},
+}
 _ACKNOWLEDGED = frozenset({404})  # mediaservice.md, "Base": no error of the session
 
 
@@ -59,7 +87,7 @@ class Asked(Applications):
 class FrontDesk(Reception):
     """Gives an inbound call to the front end that its number belongs to."""
 
-    def __init__(self, directory: Directory, voice: Voice, ivr: flow.Flow) -> None:
+    def __init__(self, directory: Directory, voice: Inbound, ivr: flow.Flow) -> None:
         self._directory = directory
         self._voice = voice
         self._ivr = ivr
@@ -85,6 +113,7 @@ def words(
     files: PromptFiles,
     headers: mediaservice_ports.Headers,
     host: str,
+    recordings: str,
 ) -> Words:
     """Build them.
 
@@ -94,6 +123,7 @@ def words(
         files: prompt files of domains.
         headers: reads the INVITE of an inbound call.
         host: address that callbacks name.
+        recordings: base of the URLs of recordings.
     """
     asking = mediaservice_ports.Asking(
         directory=directory,
@@ -106,10 +136,28 @@ def words(
     )
     return Words(
         contracts={
-            enablex.NAME: enablex_words,
+            enablex.NAME: enablex_events.Events(recordings),
             mediaservice.NAME: mediaservice_words.Words(directory, host),
         },
         applications=Asked({mediaservice.NAME: callbacks.Applications(asking)}),
+    )
+
+
+def inbound(
+    directory: Directory,
+    gate: Gate,
+    new_id: Callable[[], CallId],
+    open_for_calls: Callable[[], bool],
+    max_duration: float,
+) -> Inbound:
+    """Who inbound calls are for, as `adapter.contracts.enablex.inbound` has it."""
+    return Inbound(
+        directory=directory,
+        greetings=Greetings(directory, DEFAULT_GREETING, new_id),
+        guesses=Guesses(time.monotonic),
+        turn_away=gate.turn_away,
+        open_for_calls=open_for_calls,
+        max_duration=max_duration,
     )
 
 
@@ -167,9 +215,17 @@ def build(
     ports: enablex_ports.Ports,
     directory: Directory,
     files: PromptFiles,
+    recordings: Recordings,
+    inbound: Inbound,
 ) -> FrontEnds:
     """Build them, from what they share."""
-    voice = Voice(ports)
+    throttle = ports.gate.throttle
+    feed = Feed(ports.engine)
+    calls = (
+        *enablex_server.mounted(ports),
+        (FEED_ROUTES, feed),
+        (RECORDING_ROUTES, RecordingApi(recordings, time.time)),
+    )
     ivr = flow.Flow(
         mediaservice_ports.Ports(
             engine=ports.engine,
@@ -180,13 +236,58 @@ def build(
             ring_timeout=ports.ring_timeout,
         )
     )
-    mounted = [
-        (promptfiles.FILE_ROUTES, promptfiles.PromptFileApi(files, time.time)),
-        (flow.FLOW_ROUTES, ivr),
+    file_api = promptfiles.PromptFileApi(files, time.time, throttle=throttle)
+    mounted = [(promptfiles.FILE_ROUTES, file_api), (flow.FLOW_ROUTES, ivr)]
+    apps = [
+        (base, enablex_server.application(calls, ports.gate, time.time))
+        for base in enablex_server.BASES
     ]
-    apps = [(base, enablex_server.application(voice, time.time)) for base in enablex_server.BASES]
-    apps.append((mediaservice.BASE, mediaservice_server.application(mounted, directory, time.time)))
-    return FrontEnds(FrontDesk(directory, voice, ivr), tuple(apps))
+    apps[0][1].on_shutdown.append(feed.close)
+    ivr_app = mediaservice_server.application(mounted, directory, time.time, throttle)
+    apps.append((mediaservice.BASE, ivr_app))
+    return FrontEnds(FrontDesk(directory, inbound, ivr), tuple(apps))
+
+
+def admin(
+    settings: Settings,
+    connection: sqlite3.Connection,
+    engine: Engine,
+    outbox: Outbox,
+    audio: Audio,
+    policy: Policy,
+    throttle: Throttle,
+    provisioned: Callable[[], None],
+) -> tuple[str, web.Application]:
+    """The admin API, or what stands in its place while it is switched off.
+
+    Args:
+        settings: with its token.
+        connection: of the event loop.
+        engine, outbox, audio, policy, throttle: the adapter's own.
+        provisioned: called after each change.
+    """
+    if not settings.admin.token:
+        return admin_server.PARENT, admin_server.switched_off()
+    rows = OutboxStore(connection)
+    ports = admin_ports.Ports(
+        store=ProvisioningStore(connection), inventory=Inventory(connection),
+        history=History(settings.database.path),
+        redelivery=Redelivery(connection),
+        suspensions=Suspensions(connection),
+        journal=CallStore(connection, rows.insert).journal,
+        deliveries=rows.deliveries,
+        engine=engine,
+        audio=AppPrompts(settings.media.folder.resolve()),
+        forget_files=audio.files.forget,
+        recordings=audio.recordings,
+        checks=checks(policy),
+        new_secret=signing.new_secret,
+        described=masked,
+        provisioned=provisioned,
+        put_back=outbox.refresh,
+        now=time.time,
+    )  # fmt: skip
+    return admin_server.BASE, admin_server.application(ports, settings.admin.token, throttle)
 
 
 def openapi_document() -> dict[str, Any]:
@@ -199,11 +300,15 @@ def openapi_document() -> dict[str, Any]:
             openapi.Api(
                 base=enablex_server.BASES[0],
                 tag="enablex",
-                routes=enablex_server.ROUTES,
+                routes=enablex_server.ROUTES + FEED_ROUTES + RECORDING_ROUTES,
                 security=["enablex"],
                 webhooks={
-                    "enablex_call": enablex_words.CallEvent,
-                    "enablex_play": enablex_words.PlayEvent,
+                    "enablex_call": enablex_events.CallEvent,
+                    "enablex_play": enablex_events.PlayEvent,
+                    "enablex_speech": enablex_events.SpeechEvent,
+                    "enablex_bridge": enablex_events.BridgeEvent,
+                    "enablex_keys": enablex_events.KeysEvent,
+                    "enablex_recording": enablex_events.RecordingEvent,
                 },
             ),
             openapi.Api(
@@ -213,10 +318,13 @@ def openapi_document() -> dict[str, Any]:
                 security=["mediaservice", "mediaservice_user"],
                 webhooks={},
             ),
+            openapi.Api(
+                base=admin_server.BASE,
+                tag="admin",
+                routes=admin_server.ROUTES,
+                security=["admin"],
+                webhooks={},
+            ),
         ],
-        schemes={
-            "enablex": {"type": "http", "scheme": "basic", "description": "app id, app key"},
-            "mediaservice": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
-            "mediaservice_user": {"type": "http", "scheme": "basic"},
-        },
+        schemes=_SCHEMES,
     )

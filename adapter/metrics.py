@@ -12,8 +12,18 @@ from time import perf_counter
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from adapter.core.inputs import CallArrived, Input, OfferCall, PlaceCall
+from adapter.contracts.limits import Limit
+from adapter.contracts.throttle import Watcher
+from adapter.core.inputs import (
+    Admitted,
+    CallArrived,
+    Input,
+    NotAdmitted,
+    OfferCall,
+    PlaceCall,
+)
 from adapter.core.outputs import CallAnswered, CallEnded, CallRang, HangupReason, Step
+from adapter.engine.ports import Observer as EngineObserver
 from adapter.outbox.outbox import Observer as OutboxObserver
 from adapter.plugin_api import SpeechError
 
@@ -56,12 +66,29 @@ class EngineMetrics:
         self._late = Counter(
             "ari_voice_inputs_late", "Inputs that came too late", ["input"], registry=registry
         )
+        self._codes = Counter(
+            "ari_voice_admission_codes",
+            "Codes (PINs) that callers gave when they were asked, by what came of them",
+            ["result"],
+            registry=registry,
+        )
         self._turned_away = Counter(
             "ari_voice_calls_turned_away",
             "Inbound calls that belong to no number",
             ["reason"],
             registry=registry,
         )
+
+        self._orphans = Counter(
+            "ari_voice_orphans",
+            "Channels and bridges of ours that belonged to no call",
+            ["kind"],
+            registry=registry,
+        )
+
+    def orphan(self, kind: str) -> None:
+        """A channel or bridge was left behind."""
+        self._orphans.labels(kind).inc()
 
     def resumed(self, direction: str) -> None:
         """A live call was found in the database at the start."""
@@ -76,6 +103,9 @@ class EngineMetrics:
         call = step.call
         if isinstance(given, PlaceCall | OfferCall):
             self._active.labels(call.direction).inc()
+        if isinstance(given, Admitted | NotAdmitted):
+            result = "admitted" if isinstance(given, Admitted) else "refused"
+            self._codes.labels(result).inc()
         for notice in step.notices:
             match notice:
                 case CallRang():
@@ -91,6 +121,23 @@ class EngineMetrics:
     def turned_away(self, arrival: CallArrived, reason: HangupReason) -> None:
         """An inbound call belongs to nobody."""
         self._turned_away.labels(reason).inc()
+
+
+class Observers(EngineObserver):
+    """Several observers of one engine."""
+
+    def __init__(self, *observers: EngineObserver) -> None:
+        self._observers = observers
+
+    def stepped(self, step: Step, given: Input, now: float, seconds: float) -> None:
+        """An input was applied."""
+        for one in self._observers:
+            one.stepped(step, given, now, seconds)
+
+    def turned_away(self, arrival: CallArrived, reason: HangupReason) -> None:
+        """An inbound call belongs to nobody."""
+        for one in self._observers:
+            one.turned_away(arrival, reason)
 
 
 class OutboxMetrics(OutboxObserver):
@@ -173,6 +220,43 @@ class AsteriskMetrics:
         self._commands.labels(verb, "yes" if ok else "no").observe(seconds)
 
 
+class AccessMetrics(Watcher):
+    """What was refused for its own good: limits, suspended apps, guessed keys."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._refused = Counter(
+            "ari_voice_limit_refusals",
+            "Calls and requests refused by a limit of their app, or because it is suspended",
+            ["limit"],
+            registry=registry,
+        )
+        self._failed = Counter(
+            "ari_voice_authentication_failures", "Wrong credentials", registry=registry
+        )
+        self._throttled = Counter(
+            "ari_voice_authentications_throttled",
+            "Attempts that came after too many failures",
+            ["result"],
+            registry=registry,
+        )
+
+    def refused(self, limit: Limit) -> None:
+        """A call or request was refused."""
+        self._refused.labels(limit).inc()
+
+    def failed(self) -> None:
+        """Credentials were wrong."""
+        self._failed.inc()
+
+    def slowed(self) -> None:
+        """An attempt had to wait."""
+        self._throttled.labels("slowed").inc()
+
+    def turned_away(self) -> None:
+        """An attempt was not looked at."""
+        self._throttled.labels("turned_away").inc()
+
+
 class SpeechMetrics:
     """Text to speech: the observer of the speech cache."""
 
@@ -199,6 +283,17 @@ class SpeechMetrics:
         self._bytes = Gauge(
             "ari_voice_tts_cache_bytes", "Size of the speech cache", registry=registry
         )
+
+        self._fallbacks = Counter(
+            "ari_voice_tts_fallbacks",
+            "Prompts that another synthesiser spoke",
+            ["provider", "instead_of"],
+            registry=registry,
+        )
+
+    def tts_fell_back(self, provider: str, instead_of: str) -> None:
+        """Another synthesiser spoke than the preferred one."""
+        self._fallbacks.labels(provider, instead_of).inc()
 
     def tts_hit(self, provider: str) -> None:
         """Speech was there already, or being rendered for somebody else."""

@@ -6,23 +6,42 @@ of installed packages. Nothing is imported that the settings do not name.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from types import TracebackType
-from typing import Final
+from typing import Final, Generic, TypeVar
 
-from adapter.plugin_api import API_VERSION, TTS
+from adapter.plugin_api import API_VERSION, ASR, TTS, Unreachable
+
+log = logging.getLogger(__name__)
 
 TTS_GROUP: Final = "ari_voice.tts"
+ASR_GROUP: Final = "ari_voice.asr"
+
+Tables = Mapping[str, Mapping[str, object]]
+Plugin = TypeVar("Plugin", TTS, ASR)
 
 
 class PluginFault(Exception):
     """A plug-in that the settings name can't be used; the text names it and says why."""
 
 
-async def start_tts(
-    names: Iterable[str], settings: Mapping[str, Mapping[str, object]]
-) -> dict[str, TTS]:
+@dataclass(frozen=True, slots=True)
+class _Kind(Generic[Plugin]):
+    """A kind of plug-in: the group of its entry points, and the class it is a subclass of."""
+
+    group: str
+    interface: type[Plugin]
+
+
+# mypy takes no abstract class for a type[]; here it is only compared with
+_TTS: Final = _Kind(TTS_GROUP, TTS)  # type: ignore[type-abstract]
+_ASR: Final = _Kind(ASR_GROUP, ASR)  # type: ignore[type-abstract]
+
+
+async def start_tts(names: Iterable[str], settings: Tables) -> dict[str, TTS]:
     """Load and start synthesisers.
 
     Args:
@@ -30,23 +49,22 @@ async def start_tts(
         settings: for each name its own table; may be missing.
 
     Returns:
-        The synthesisers by name, in the same order. Whoever called this closes them.
+        The synthesisers by name, in the same order, without those that are `Unreachable` now as
+        long as one is left. Whoever called this closes them.
 
     Raises:
-        PluginFault: one can't be used; those started before it are closed again.
+        PluginFault: one can't be used, or none can be reached; those started before it are closed
+            again.
     """
-    started: dict[str, TTS] = {}
-    try:
-        for name in names:
-            if name in started:
-                raise PluginFault(f"plug-in {name!r} is named twice ({TTS_GROUP})")
-            kind = load_tts(name)
-            with _Blamed(name, "does not start"):
-                started[name] = await kind.start(settings.get(name, {}))
-    except BaseException:
-        await close(started.values())
-        raise
-    return started
+    return await _start(_TTS, names, settings)
+
+
+async def start_asr(names: Iterable[str], settings: Tables) -> dict[str, ASR]:
+    """Load and start recognisers, in the event loop that will use and close them.
+
+    Arguments, result and errors are those of `start_tts`, with the group `ari_voice.asr`.
+    """
+    return await _start(_ASR, names, settings)
 
 
 def load_tts(name: str) -> type[TTS]:
@@ -55,11 +73,54 @@ def load_tts(name: str) -> type[TTS]:
     Raises:
         PluginFault: there is none of this name, more than one, or it is not what it should be.
     """
-    entry = _entry(TTS_GROUP, name)
+    return _load(_TTS, name)
+
+
+def load_asr(name: str) -> type[ASR]:
+    """The same for a recogniser."""
+    return _load(_ASR, name)
+
+
+async def close(plugins: Iterable[TTS | ASR]) -> None:
+    """Close plug-ins, the last one first."""
+    for plugin in reversed(list(plugins)):
+        await plugin.close()
+
+
+async def _start(
+    wanted: _Kind[Plugin], names: Iterable[str], settings: Tables
+) -> dict[str, Plugin]:
+    started: dict[str, Plugin] = {}
+    unreachable: dict[str, PluginFault] = {}
+    try:
+        for name in names:
+            if name in started or name in unreachable:
+                raise PluginFault(f"plug-in {name!r} is named twice ({wanted.group})")
+            kind = _load(wanted, name)
+            try:
+                with _Blamed(name, "does not start"):
+                    started[name] = await kind.start(settings.get(name, {}))
+            except PluginFault as fault:
+                if not isinstance(fault.__cause__, Unreachable):
+                    raise
+                unreachable[name] = fault
+        if unreachable and not started:
+            raise next(iter(unreachable.values()))
+    except BaseException:
+        await close(started.values())
+        raise
+    for left_out in unreachable.values():
+        log.error("starts without a plug-in", extra={"error": str(left_out)})
+    return started
+
+
+def _load(wanted: _Kind[Plugin], name: str) -> type[Plugin]:
+    entry = _entry(wanted.group, name)
     with _Blamed(name, f"can't be imported ({entry.value})"):
         kind = entry.load()
-    if not (isinstance(kind, type) and issubclass(kind, TTS)):
-        raise PluginFault(f"plug-in {name!r}: {entry.value} is no subclass of TTS")
+    if not (isinstance(kind, type) and issubclass(kind, wanted.interface)):
+        parent = wanted.interface.__name__
+        raise PluginFault(f"plug-in {name!r}: {entry.value} is no subclass of {parent}")
     version = getattr(kind, "api_version", None)
     if version != API_VERSION:
         raise PluginFault(
@@ -70,12 +131,6 @@ def load_tts(name: str) -> type[TTS]:
     if missing:
         raise PluginFault(f"plug-in {name!r}: {entry.value} has no {', '.join(missing)}")
     return kind
-
-
-async def close(plugins: Iterable[TTS]) -> None:
-    """Close plug-ins, the last one first."""
-    for plugin in reversed(list(plugins)):
-        await plugin.close()
 
 
 def _entry(group: str, name: str) -> EntryPoint:

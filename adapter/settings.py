@@ -32,6 +32,20 @@ class Http(Struct, frozen=True, kw_only=True):
         Path | None, Meta(description="PEM file with the certificate and its chain; turns TLS on")
     ] = None
     tls_key: Annotated[Path | None, Meta(description="PEM file with its private key")] = None
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Meta(description="networks of reverse proxies whose X-Forwarded-For is believed"),
+    ] = ()
+    public_url: Annotated[
+        str | None,
+        Meta(description="how applications reach it, in webhooks; made of host and port if unset"),
+    ] = None
+
+    @property
+    def base_url(self) -> str:
+        """Base of the URLs that webhooks carry, without a slash at its end."""
+        scheme = "https" if self.tls_cert else "http"
+        return (self.public_url or f"{scheme}://{self.host}:{self.port}").rstrip("/")
 
 
 class Asterisk(Struct, frozen=True, kw_only=True):
@@ -55,6 +69,18 @@ class Asterisk(Struct, frozen=True, kw_only=True):
         ),
     ] = "ari-voice"
     timeout: Annotated[Seconds, Meta(description="seconds for one command")] = 5.0
+    ami_host: Annotated[
+        str, Meta(description="where its AMI listens; empty: on the host of url")
+    ] = ""
+    ami_port: Annotated[int, Meta(ge=1, le=65535, description="TCP port of its AMI")] = 5038
+    ami_username: Annotated[str, Meta(description="user in manager.conf; empty: as for ARI")] = ""
+    ami_password: Annotated[
+        Secret,
+        Meta(description="that user's password; this or ami_password_file; empty: as for ARI"),
+    ] = Secret("")
+    ami_password_file: Annotated[
+        Path | None, Meta(description="file whose first line is that password")
+    ] = None
 
 
 class Database(Struct, frozen=True, kw_only=True):
@@ -78,6 +104,21 @@ class Media(Struct, frozen=True, kw_only=True):
     ] = Path("var/media")
     cache_bytes: Annotated[
         int, Meta(ge=1 << 20, description="size that rendered speech may take")
+    ] = 1 << 30
+
+
+class Recordings(Struct, frozen=True, kw_only=True):
+    """Recordings of calls."""
+
+    folder: Annotated[
+        Path, Meta(description="their files; Asterisk writes there under the same path")
+    ] = Path("var/recordings")
+    keep_days: Annotated[
+        Annotated[float, Meta(ge=1, le=3650)],
+        Meta(description="days until a recording is removed"),
+    ] = 30.0
+    min_free_bytes: Annotated[
+        int, Meta(ge=0, description="with less space free, no recording starts")
     ] = 1 << 30
 
 
@@ -109,10 +150,25 @@ class Plugins(Struct, frozen=True, kw_only=True):
     tts: Annotated[
         tuple[str, ...], Meta(description="speech synthesisers, the preferred one first")
     ] = ("espeak",)
+    asr: Annotated[
+        tuple[str, ...], Meta(description="speech recognisers, the preferred one first")
+    ] = ("pocketsphinx",)
     settings: Mapping[str, Mapping[str, object]] = {}
 
     def __repr__(self) -> str:
-        return f"Plugins(tts={self.tts!r}, settings of {sorted(self.settings)})"
+        return f"Plugins(tts={self.tts!r}, asr={self.asr!r}, settings of {sorted(self.settings)})"
+
+
+class Admin(Struct, frozen=True, kw_only=True):
+    """The admin API, which may do everything; without a token there is none."""
+
+    token: Annotated[
+        Secret,
+        Meta(description="of the admin API, at least 24 characters; without one it is off"),
+    ] = Secret("")
+    token_file: Annotated[Path | None, Meta(description="file whose first line is the token")] = (
+        None
+    )
 
 
 class Calls(Struct, frozen=True, kw_only=True):
@@ -125,6 +181,14 @@ class Calls(Struct, frozen=True, kw_only=True):
         Annotated[float, Meta(ge=1, le=600)],
         Meta(description="seconds that an outbound call may ring"),
     ] = 60.0
+    rtp_timeout: Annotated[
+        Annotated[int, Meta(ge=0, le=86400)],
+        Meta(description="seconds without audio from the far end that end a leg; 0: never"),
+    ] = 60
+    rtp_timeout_hold: Annotated[
+        Annotated[int, Meta(ge=0, le=86400)],
+        Meta(description="the same while the far end holds the call"),
+    ] = 600
 
 
 class Log(Struct, frozen=True, kw_only=True):
@@ -158,6 +222,10 @@ class Retention(Struct, frozen=True, kw_only=True):
         Annotated[float, Meta(gt=0, le=3650)],
         Meta(description="days for webhooks that were given up"),
     ] = 30.0
+    answers_hours: Annotated[
+        Annotated[float, Meta(gt=0, le=87600)],
+        Meta(description="hours for answers to requests with an Idempotency-Key"),
+    ] = 24.0
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -174,8 +242,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     asterisk: Asterisk = Asterisk()
     database: Database = Database()
     media: Media = Media()
+    recordings: Recordings = Recordings()
     webhooks: Webhooks = Webhooks()
     plugins: Plugins = Plugins()
+    admin: Admin = Admin()
     calls: Calls = Calls()
     log: Log = Log()
     drain: Drain = Drain()

@@ -116,7 +116,6 @@ class Reader:
         at: str,
         *,
         checks: Mapping[str, Check] | None = None,
-        later: Mapping[str, Callable[[object], bool]] | None = None,
     ) -> dict[str, Any]:
         """The fields of a table that are right, defaults included. Faults go to `findings`.
 
@@ -125,18 +124,12 @@ class Reader:
             table: as it stands in the file.
             at: path of the table.
             checks: further checks of single fields.
-            later: keys that are known but not available yet, each with what tells that a value
-                asks for it.
 
         Returns:
             Values by name; a field with a fault is missing.
         """
-        later = later or {}
         known = {one.encode_name: one for one in msgspec.structs.fields(model)}
-        self.unknown(at, (key for key in table if key not in later), known)
-        for key, wanted in later.items():
-            if key in table and wanted(table[key]):
-                self.fault(join(at, key), "not available yet")
+        self.unknown(at, table, known)
         values: dict[str, Any] = {}
         for key, one in known.items():
             if key in table:

@@ -93,7 +93,7 @@ IVR = web.AppKey("ivr", Ivr)
 
 
 def main() -> None:
-    """Serve on port 8300, for the server and app that the environment names."""
+    """Serve on 127.0.0.1:8300, or HOST:PORT, for the server and app that the environment names."""
     env = os.environ
     app = application(
         env.get("API_URL", "http://127.0.0.1:8200"),
@@ -101,7 +101,7 @@ def main() -> None:
         env["APP_KEY"],
         env["WEBHOOK_SECRET"],
     )
-    web.run_app(app, host="127.0.0.1", port=int(env.get("PORT", "8300")))
+    web.run_app(app, host=env.get("HOST", "127.0.0.1"), port=int(env.get("PORT", "8300")))
 
 
 if __name__ == "__main__":

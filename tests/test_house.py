@@ -18,11 +18,14 @@ from aiohttp import web
 from importlinter.cli import lint_imports
 
 from adapter.contracts.enablex import server as enablex
-from adapter.contracts.enablex.voice import Voice
+from adapter.contracts.enablex.auth import Gate
+from adapter.contracts.enablex.feed import FEED_ROUTES
+from adapter.contracts.enablex.recording_file import RECORDING_ROUTES
 from adapter.core.errors import CoreError
 from adapter.core.faults import Fault
 from adapter.front_ends import openapi_document
-from adapter.plugin_api import TTS
+from adapter.plugin_api import ASR, TTS
+from adapter.plugin_api.asr_kit import ASRConformance
 from adapter.plugin_api.kit import TTSConformance
 
 ROOT = Path(__file__).parents[1]
@@ -39,6 +42,14 @@ TESTED_ELSEWHERE = {
     "adapter.ari.commands": "tests/contract: each effect, and test_races.py its refusals",
     "adapter.ari.endpoints": "tests/contract/test_outages.py, and live test_provisioning.py",
     "adapter.ari.facts": "tests/contract: each event, and test_races.py what is none",
+    "adapter.contracts.admin.ports": "Protocols and a record, nothing runs",
+    "adapter.core.inputs.facts": "records, nothing runs; test_core_call.py feeds each of them",
+    "adapter.core.model.admission": "a record, nothing runs",
+    "adapter.core.model.bridge": "records; test_core_bridge.py, test_core_legs.py",
+    "adapter.core.model.call": "records; test_core_call.py, and test_core_properties.py: each row",
+    "adapter.core.model.dialogue": "records; test_core_dialogue.py",
+    "adapter.core.model.ending": "records; test_core_causes.py",
+    "adapter.core.outputs.notices": "records; each front end words each of them",
     "adapter.contracts.admin.declared": "test_admin_models.py, test_admin_domains.py",
     "adapter.contracts.mediaservice.bodies": "test_mediaservice_words.py: each body that is sent",
     "adapter.contracts.mediaservice.dialling": "test_mediaservice_flow.py: each placed call",
@@ -56,6 +67,11 @@ TESTED_ELSEWHERE = {
     "adapter.store.schema": "test_store_sqlite.py opens it, all store tests use it",
     "adapter.contracts.enablex.ports": "Protocols and a record, nothing runs",
     "adapter.engine.ports": "Protocols and records, nothing runs",
+    "adapter.contracts.enablex.action": "test_idempotency.py, test_generation0.py",
+    "adapter.contracts.enablex.dialling": "test_place_call_errors.py, test_bridging_errors.py",
+    "adapter.contracts.enablex.events": "test_examples.py, and each webhook elsewhere",
+    "adapter.contracts.enablex.own_call": "tests/contract/test_bridging_errors.py, test_whose_call",
+    "adapter.contracts.enablex.playing": "tests/contract/test_play.py, test_play_errors.py",
     "adapter.contracts.enablex.auth": "tests/contract/test_http.py, test_credentials",
     "adapter.contracts.enablex.errors": "here, and tests/contract/test_*_errors.py",
     "adapter.contracts.enablex.parse": "tests/contract/test_*_errors.py, test_hostile.py",
@@ -66,6 +82,7 @@ TESTED_ELSEWHERE = {
     "adapter.contracts.http": "tests/contract/test_http.py",
     "adapter.contracts.openapi": "tests/contract/test_operations.py, test_fuzz.py",
     "adapter.metrics": "tests/contract/test_operations.py",
+    "adapter.provisioned": "tests/contract/test_admin_provisioning.py, test_outages.py, and live",
 }
 """Modules whose name no test file has, and whose path none imports; each with what tests it."""
 
@@ -73,6 +90,7 @@ CATCH_ALL = {
     "adapter/ari/listener.py": "each event: a bug in one must not stop the others",
     "adapter/engine/effects.py": "the effect runner: what a plug-in or command raises is a fact",
     "adapter/outbox/outbox.py": "each delivery",
+    "adapter/contracts/admin/server.py": "the HTTP boundary: 500 in the API's JSON",
     "adapter/contracts/enablex/server.py": "the HTTP boundary: 500 in the contract's JSON",
     "adapter/contracts/mediaservice/server.py": "the HTTP boundary: 500 in the contract's JSON",
 }
@@ -216,7 +234,8 @@ def test_contract_words_every_error(contract: Path, kind: type) -> None:
 
 def test_every_route_is_in_the_document() -> None:
     """What the server mounts and what /openapi.json says are the same, both ways."""
-    app = enablex.application(Voice.__new__(Voice), lambda: 0.0)
+    routes = enablex.ROUTES + FEED_ROUTES + RECORDING_ROUTES
+    app = enablex.application([(routes, object())], Gate.__new__(Gate), lambda: 0.0)
     served = {
         (route.method, enablex.BASES[0] + route.resource.canonical.rstrip("/"))
         for route in app.router.routes()
@@ -231,15 +250,16 @@ def test_every_route_is_in_the_document() -> None:
     assert served == documented
 
 
-def test_plug_ins_inherit_the_kit() -> None:
-    """Each plug-in of ours has a test class that inherits the conformance kit."""
+@pytest.mark.parametrize(("kind", "kit"), [(TTS, TTSConformance), (ASR, ASRConformance)])
+def test_plug_ins_inherit_the_kit(kind: type, kit: type) -> None:
+    """Each plug-in of ours has a test class that inherits the conformance kit of its kind."""
     for file in TESTS:
         if "Conformance" in file.read_text("utf-8") and file.name.startswith("test_"):
             import_module(module_of(file))
-    suites = {one for one in _all(TTSConformance) if one.__module__.startswith("tests.")}
+    suites = {one for one in _all(kit) if one.__module__.startswith("tests.")}
     files = [ROOT / f"{one.__module__.replace('.', '/')}.py" for one in suites]
     text = "\n".join(file.read_text("utf-8") for file in files)
-    plug_ins = {one for one in subclasses(TTS) if one.__module__.startswith("plugins.")}
+    plug_ins = {one for one in subclasses(kind) if one.__module__.startswith("plugins.")}
     assert plug_ins
     for plug_in in plug_ins:
         assert plug_in.__name__ in text

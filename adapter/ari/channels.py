@@ -66,6 +66,10 @@ class ChannelVerbs(Transport):
         """Send 180 Ringing to an unanswered caller."""
         await self._send(verbs.RING, channel_id)
 
+    async def stop_ringing(self, channel_id: str) -> None:
+        """End what an answered caller hears of `ring`; before the answer it changes nothing."""
+        await self._send(verbs.STOP_RINGING, channel_id)
+
     async def answer(self, channel_id: str) -> None:
         """Answer an inbound channel; answering twice is fine."""
         await self._send(verbs.ANSWER, channel_id)

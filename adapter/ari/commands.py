@@ -24,9 +24,11 @@ from adapter.ari.errors import (
     Unreachable,
 )
 from adapter.ari.facts import PHONE, arrival_of, state_of
+from adapter.ari.joining import STASIS_PAUSE, STASIS_TRIES, Joining, join
+from adapter.ari.listening import close_audio, join_audio, open_audio
 from adapter.core import outputs
-from adapter.core.faults import AsteriskDown
-from adapter.core.ids import ChannelId, PlaybackId, call_of
+from adapter.core.faults import AsteriskDown, ListeningFailed
+from adapter.core.ids import BridgeId, ChannelId, ListeningId, PlaybackId, call_of
 from adapter.core.inputs import ChannelDialled, ChannelGone, ChannelRefused, Input, PlaybackRefused
 from adapter.core.invite import Invite
 from adapter.core.model import EndCause
@@ -35,7 +37,6 @@ from adapter.core.resume import ChannelState, SeenChannel
 
 log = logging.getLogger(__name__)
 
-_STASIS_TRIES, _STASIS_PAUSE = 20, 0.05  # seconds
 _SOURCE = "CHANNEL(pjsip,remote_addr)"
 _MOST_HEADERS, _MOST_VALUES = 32, 8  # of one INVITE, and of one header: each is a request
 _HEADER = re.compile(r"[A-Za-z0-9._!%*+`'~-]{1,128}")
@@ -77,6 +78,44 @@ class Commands:
             return await self._client.get_playback(playback) is not None
         except AriError as error:
             raise AsteriskDown(str(error)) from error
+
+    async def members(self, bridge: BridgeId) -> frozenset[ChannelId] | None:
+        """The channels in a bridge; None when there is no such bridge. Raises AsteriskDown."""
+        try:
+            seen = await self._client.get_bridge(bridge)
+        except AriError as error:
+            raise AsteriskDown(str(error)) from error
+        return frozenset(ChannelId(channel) for channel in seen.channels) if seen else None
+
+    async def bridges(self) -> Iterable[BridgeId]:
+        """All bridges that there are. Raises AsteriskDown."""
+        try:
+            return [BridgeId(bridge.id) for bridge in await self._client.list_bridges()]
+        except AriError as error:
+            raise AsteriskDown(str(error)) from error
+
+    async def open_audio(self, channel: ChannelId, listening: ListeningId) -> str:
+        """Hold the audio of a channel ready; the id of the connection that brings it.
+
+        Raises:
+            ListeningFailed: it can't be had.
+            AsteriskDown: no answer.
+        """
+        try:
+            return await open_audio(self._client, channel, listening)
+        except (Unreachable, Unavailable) as error:
+            raise AsteriskDown(str(error)) from error
+        except AriError as error:
+            raise ListeningFailed(str(error)) from error
+
+    async def join_audio(self, listening: ListeningId) -> None:
+        """Let the audio flow, once somebody connects for it. Raises as `open_audio`."""
+        try:
+            await join_audio(self._client, listening)
+        except (Unreachable, Unavailable) as error:
+            raise AsteriskDown(str(error)) from error
+        except AriError as error:
+            raise ListeningFailed(str(error)) from error
 
     async def channels(self) -> Iterable[SeenChannel]:
         """The channels in our application's hands. Raises AsteriskDown."""
@@ -126,10 +165,13 @@ class Commands:
         match effect:
             case outputs.CreateChannel():
                 await client.create_channel(
-                    effect.endpoint, effect.channel, variables=_identity(effect)
+                    effect.endpoint,
+                    effect.channel,
+                    originator=effect.originator,
+                    variables=_identity(effect),
                 )
-            case outputs.Dial(channel=channel, timeout=timeout):
-                await self._dial(channel, timeout)
+            case outputs.Dial(channel=channel):
+                await self._dial(effect)
                 return ChannelDialled(channel=channel)
             case outputs.Ring(channel=channel):
                 await client.ring(channel)
@@ -142,20 +184,24 @@ class Commands:
                 await client.play(channel, [media.uri], playback)
             case outputs.StopPlayback(playback=playback):
                 await client.stop_playback(playback)
-            case outputs.PrepareMedia():
-                raise TypeError("media are not Asterisk's")
+            case outputs.StopListening(listening=listening):
+                await close_audio(client, listening)
+            case _ if isinstance(effect, Joining):
+                return await join(client, effect)
+            case _:
+                raise TypeError(f"{type(effect).__name__} is not Asterisk's")
         return None
 
-    async def _dial(self, channel: ChannelId, timeout: float) -> None:
+    async def _dial(self, effect: outputs.Dial) -> None:
         """Dial; a channel that was found by a recovery may be on its way into Stasis still."""
-        for _ in range(_STASIS_TRIES):
+        for _ in range(STASIS_TRIES):
             try:
-                return await self._client.dial(channel, timeout)
+                return await self._client.dial(effect.channel, effect.timeout, caller=effect.caller)
             except Conflict as conflict:
                 if "Stasis" not in conflict.message:
                     raise
-                await asyncio.sleep(_STASIS_PAUSE)
-        return await self._client.dial(channel, timeout)
+                await asyncio.sleep(STASIS_PAUSE)
+        return await self._client.dial(effect.channel, effect.timeout, caller=effect.caller)
 
 
 def _identity(effect: outputs.CreateChannel) -> dict[str, str]:

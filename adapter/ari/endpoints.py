@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 _COMMON = {
     "allow": "!all,ulaw,alaw",  # one attribute: the result of two would depend on their order
+    "allow_transfer": "no",
     "direct_media": "no",
     "dtmf_mode": "rfc4733",
     "send_connected_line": "no",
@@ -29,18 +30,44 @@ _COMMON = {
     "timers": "no",
 }
 
+_SRTP = {"media_encryption": "sdes"}
+"""Keys in the SDP (RFC 4568). Plain audio is then neither offered nor taken: 488."""
+
+_USERS_FIRST = ("registration", "identify", "endpoint", "aor", "auth")
+"""Types of objects in the order in which they are deleted: a later one is named by earlier ones."""
+
 
 class Endpoints:
-    """Pushes what was provisioned. Construct with the client.
+    """Pushes what was provisioned.
 
     No endpoint names a transport: Asterisk takes the one that the address asks for.
+
+    Args:
+        client: of ARI.
+        rtp_timeout: seconds without audio from the far end after which a leg is ended; 0: never.
+        rtp_timeout_hold: the same while the far end holds the call.
     """
 
-    def __init__(self, client: AriClient) -> None:
+    def __init__(self, client: AriClient, rtp_timeout: int, rtp_timeout_hold: int) -> None:
         self._client = client
+        self._common = _COMMON | {
+            "rtp_timeout": str(rtp_timeout),
+            "rtp_timeout_hold": str(rtp_timeout_hold),
+        }
+        self._pushed: dict[tuple[str, str], dict[str, str]] = {}  # what Asterisk may have
 
-    async def push(self, trunks: Iterable[Trunk], phones: Iterable[Phone]) -> bool:
-        """Create or update all of them; one that Asterisk refuses is logged and left out.
+    async def push(
+        self, trunks: Iterable[Trunk], phones: Iterable[Phone], *, anew: bool = True
+    ) -> bool:
+        """Create or update them; one that Asterisk refuses is logged and left out.
+
+        What an earlier push made and this one does not is deleted: whole trunks and phones, and
+        the registration of a trunk that does not register any more.
+
+        Args:
+            trunks: all there are.
+            phones: likewise.
+            anew: all of them, as at a connect: Asterisk may have forgotten. Else what has changed.
 
         Returns:
             Whether Asterisk took all of them.
@@ -48,38 +75,66 @@ class Endpoints:
         Raises:
             AriError: Asterisk does not answer.
         """
-        anyone = {**_COMMON, "context": "blocked"}
-        all_taken = await self._try(
-            "endpoint", SIP_URI_ENDPOINT, [("endpoint", SIP_URI_ENDPOINT, anyone)]
-        )
-        for trunk in trunks:
-            all_taken &= await self._try("trunk", trunk.name, self._trunk_objects(trunk))
-        for phone in phones:
-            all_taken &= await self._try("phone", phone.extension, self._phone_objects(phone))
+        anyone = {**self._common, "context": "blocked"}
+        wanted = [("endpoint", SIP_URI_ENDPOINT, [("endpoint", SIP_URI_ENDPOINT, anyone)])]
+        wanted += [("trunk", trunk.name, self._trunk_objects(trunk)) for trunk in trunks]
+        wanted += [("phone", phone.extension, self._phone_objects(phone)) for phone in phones]
+        named = {(kind, name) for _, _, objects in wanted for kind, name, _ in objects}
+        if anew:
+            self._pushed = {one: {} for one in self._pushed}
+        all_taken = await self._delete(self._pushed.keys() - named)
+        for kind, name, objects in wanted:
+            all_taken &= await self._try(kind, name, objects)
         return all_taken
+
+    async def _delete(self, gone: set[tuple[str, str]]) -> bool:
+        try:
+            for one in sorted(gone, key=lambda one: _USERS_FIRST.index(one[0])):
+                await self._client.delete_config(*one)
+                self._pushed.pop(one, None)
+        except Refused as refused:
+            log.warning("not deleted by Asterisk", extra={"error": str(refused)})
+            return False
+        return True
 
     async def _try(
         self, kind: str, name: str, objects: list[tuple[str, str, dict[str, str]]]
     ) -> bool:
         try:
             for object_type, object_id, fields in objects:
-                await self._client.put_config(object_type, object_id, fields)
+                await self._put(object_type, object_id, fields)
         except Refused as refused:
             refusal = {"kind": kind, "object": name, "error": str(refused)}
             log.warning("not accepted by Asterisk", extra=refusal)
             return False
         return True
 
+    async def _put(self, object_type: str, object_id: str, fields: dict[str, str]) -> None:
+        """Write one object, unless Asterisk has it so.
+
+        An endpoint is made anew: updated without a callerid, it gets the number that Asterisk
+        writes for none, "unknown", and all its callers have that instead of their own.
+        """
+        name = (object_type, object_id)
+        if self._pushed.get(name) == fields:
+            return
+        self._pushed[name] = {}
+        if object_type == "endpoint":
+            await self._client.delete_config(object_type, object_id)
+        await self._client.put_config(object_type, object_id, fields)
+        self._pushed[name] = fields
+
     def _trunk_objects(self, trunk: Trunk) -> list[tuple[str, str, dict[str, str]]]:
         name = trunk_endpoint(trunk.name)
         objects: list[tuple[str, str, dict[str, str]]] = []
         endpoint = {
-            **_COMMON,
+            **self._common,
             "context": "inbound",
             "aors": name,
             "trust_id_inbound": "yes" if trunk.caller_id_header == "p-asserted-identity" else "no",
             "trust_id_outbound": "yes",
             "send_pai": "yes",
+            **(_SRTP if trunk.srtp else {}),
         }
         if trunk.username:
             auth = {
@@ -112,10 +167,11 @@ class Endpoints:
         auth = {"auth_type": "userpass", "username": name, "password": phone.password}
         aor = {"max_contacts": "5", "remove_existing": "yes", "qualify_frequency": "60"}
         endpoint = {
-            **_COMMON,
+            **self._common,
             "context": "phones",
             "aors": name,
             "auth": name,
             "callerid": f'"{phone.name}" <{phone.extension}>' if phone.name else phone.extension,
+            **(_SRTP if phone.srtp else {}),
         }
         return [("auth", name, auth), ("aor", name, aor), ("endpoint", name, endpoint)]

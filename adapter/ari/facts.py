@@ -8,6 +8,7 @@ the dialplan gave to `Stasis` (asterisk-conf, extensions.conf).
 from __future__ import annotations
 
 from adapter.ari import events
+from adapter.ari.joining import AMD, verdict
 from adapter.ari.resources import Channel
 from adapter.core import inputs
 from adapter.core.ids import ChannelId, PlaybackId, call_of
@@ -107,6 +108,9 @@ def _state_changed(channel: Channel) -> Input | None:
 
 
 def _started(channel: Channel, args: tuple[str, ...]) -> Input | CallArrived | None:
+    if args and args[0] == AMD:
+        machine, detail = verdict(args)
+        return inputs.AnswerJudged(channel=ChannelId(channel.id), machine=machine, detail=detail)
     if _ours(channel):
         return inputs.ChannelReady(channel=ChannelId(channel.id))
     if args and args[0] in (INBOUND, PHONE):

@@ -152,10 +152,11 @@ class AsteriskInfo(Resource, frozen=True, gc=False):
 
 
 class AsteriskPing(Resource, frozen=True, gc=False):
-    """GET /asterisk/ping."""
+    """GET /asterisk/ping. `timestamp` is Asterisk's clock, ISO 8601; empty when it says none."""
 
     asterisk_id: str
     ping: str
+    timestamp: str = ""
 
 
 class Variable(Resource, frozen=True, gc=False):

@@ -32,7 +32,9 @@ class Route:
         summary: one line for the documentation.
         request: model of the JSON body; None when it takes none.
         replies: model of the body for each status; None for a body that is no JSON.
+        query: model of the query parameters; None when it takes none.
         optional_body: the body may be empty.
+        idempotent: takes an Idempotency-Key (`adapter.contracts.idempotency`).
         public: asks for no credentials, or checks by itself what lets in.
     """
 
@@ -42,13 +44,19 @@ class Route:
     summary: str
     replies: Mapping[int, type | None]
     request: type | None = None
+    query: type | None = None
     optional_body: bool = False
+    idempotent: bool = False
     public: bool = False
     tags: tuple[str, ...] = field(default=())
 
 
 class BadBody(Exception):
     """The request's body is not what the contract asks for; the text says where and why."""
+
+
+class BadQuery(Exception):
+    """The query parameters are not what the contract asks for; the text says where and why."""
 
 
 def basic_credentials(request: web.Request) -> tuple[str, str] | None:
@@ -63,6 +71,19 @@ def basic_credentials(request: web.Request) -> tuple[str, str] | None:
     return (user, password) if colon else None
 
 
+async def read_bytes(request: web.Request) -> bytes:
+    """The body as it was sent; it can be read again.
+
+    Raises:
+        BadBody: it cannot be unpacked.
+        web.HTTPRequestEntityTooLarge: more than the application's limit.
+    """
+    try:
+        return await request.read()
+    except web.RequestPayloadError as error:
+        raise BadBody("the body is not what Content-Encoding says") from error
+
+
 async def read_body(request: web.Request, decoder: msgspec.json.Decoder[T]) -> T:
     """The JSON body as a validated model.
 
@@ -72,16 +93,25 @@ async def read_body(request: web.Request, decoder: msgspec.json.Decoder[T]) -> T
         BadBody: no JSON, or not of the model's form.
         web.HTTPRequestEntityTooLarge: more than the application's limit.
     """
-    try:
-        raw = await request.read() or b"{}"
-    except web.RequestPayloadError as error:
-        raise BadBody("the body is not what Content-Encoding says") from error
+    raw = await read_bytes(request) or b"{}"
     try:
         return decoder.decode(raw)
     except msgspec.ValidationError as error:
         raise BadBody(str(error)) from error
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise BadBody("the body is not valid JSON") from error
+
+
+def read_query(request: web.Request, model: type[T]) -> T:
+    """The query parameters as a validated model; unknown ones are ignored.
+
+    Raises:
+        BadQuery: one of them is not of the model's form.
+    """
+    try:
+        return msgspec.convert(dict(request.query), model, strict=False)
+    except msgspec.ValidationError as error:
+        raise BadQuery(str(error)) from error
 
 
 def json_response(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from adapter.contracts.http import Route
+from adapter.contracts.idempotency import HEADER, PATTERN
 
 _REF = "#/components/schemas/{name}"
 _PARAMETER = re.compile(r"\{(\w+)(?::[^}]*)?\}")
@@ -94,18 +95,27 @@ def _operation(api: Api, route: Route, method: str, schema: Mapping[type, Any]) 
             for status, model in sorted(route.replies.items())
         },
     }
-    parameters = _PARAMETER.findall(route.path)
+    parameters = list(_parameters(route))
     if parameters:
-        operation["parameters"] = [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-            for name in parameters
-        ]
+        operation["parameters"] = parameters
     if route.request is not None:
         operation["requestBody"] = {
             "required": not route.optional_body,
             "content": {"application/json": {"schema": schema[route.request]}},
         }
     return operation
+
+
+def _parameters(route: Route) -> Iterator[dict[str, Any]]:
+    text = {"type": "string"}
+    for name in _PARAMETER.findall(route.path):
+        yield {"name": name, "in": "path", "required": True, "schema": text}
+    if route.query is not None:
+        _, models = msgspec.json.schema_components([route.query])
+        for name, schema in models[route.query.__name__]["properties"].items():
+            yield {"name": name, "in": "query", "schema": schema}
+    if route.idempotent:
+        yield {"name": HEADER, "in": "header", "schema": text | {"pattern": PATTERN}}
 
 
 def _response(status: int, model: type | None, schema: Mapping[type, Any]) -> dict[str, Any]:

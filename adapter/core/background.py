@@ -61,7 +61,9 @@ def advance(call: Call, given: i.Input) -> Change | None:
             prompt == background.order.id and background.state is BackgroundState.PREPARING
         ):
             made = replace(background, state=BackgroundState.WAITING, media=media[0])
-        case i.MediaFailed(prompt=prompt) if prompt == background.order.id:
+        case i.MediaFailed(prompt=prompt) if (
+            prompt == background.order.id and background.state is BackgroundState.PREPARING
+        ):
             return replace(call, background=None), ()
         case i.PlaybackFinished(playback=playback, failed=failed) if (
             playback == round_of(call, background) and background.state is BackgroundState.PLAYING
@@ -86,7 +88,7 @@ def settle(call: Call, now: float) -> Change:
     background = call.background
     if background is None or background.media is None:
         return call, ()
-    if call.prompt is not None:
+    if call.prompt is not None or call.bridge is not None:
         if background.state is BackgroundState.WAITING:
             return call, ()
         waiting = replace(background, state=BackgroundState.WAITING, deadline=None)

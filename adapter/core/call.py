@@ -1,4 +1,4 @@
-"""The call machine: places, rings, answers, ends; runs the prompt machine; ends what runs.
+"""The call machine: places, rings, answers, ends; and ends what runs on it.
 
 ::
 
@@ -6,10 +6,13 @@
                                                |                          | ChannelRinging
                                                |                        RINGING
                                                +-------ChannelUp----------+--> UP --+
+                  (machine detection: JUDGING before UP --AnswerJudged--------^)    |
     OfferCall --> OFFERED --AcceptCall--> ANSWERING --ChannelUp---------------^     |
                      (auto_answer: at once) ^                                       |
+                  (admission: ADMITTING --Admitted--> WAITING --AcceptCall----->^)  |
     from every state: EndCall, a refusal or a deadline --> ENDING --ChannelGone--> ENDED
                       ChannelGone alone -----------------------------------------> ENDED
+                      (a recording is being saved: CLOSING before ENDED)
 
 `step` is the only door. It is a pure function: the same row, input and time give the same result,
 which is what makes a call replayable from its journal.
@@ -21,11 +24,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from adapter.core import admission as admissions
 from adapter.core import dialogue as dialogues
 from adapter.core import inputs as i
 from adapter.core import running
 from adapter.core.causes import ending_of
+from adapter.core.dialogue import Outcomes
 from adapter.core.errors import CallOver, CallUnknown, NotOffered
+from adapter.core.layout import arranged, parties
 from adapter.core.model import (
     Call,
     CallState,
@@ -33,21 +39,22 @@ from adapter.core.model import (
     EndCause,
     EndedBy,
     Ending,
-    Topic,
 )
-from adapter.core.orders import create, dial, effects_in_force
+from adapter.core.opening import ANSWER_TIMEOUT, offer, place
+from adapter.core.orders import dial, effects_in_force
 from adapter.core.outputs import (
     Answer,
     CallAnswered,
     CallEnded,
     CallOffered,
     CallRang,
+    JudgeAnswer,
     Step,
 )
+from adapter.core.recording import follow
 
-PLACE_TIMEOUT = 10.0
-ANSWER_TIMEOUT = 10.0
 HANGUP_RETRY = 5.0
+JUDGE_SLACK = 5.0  # beyond what the detection itself may take
 
 Handler = Callable[[Call, Any, float], Step | None]  # None: late
 
@@ -67,81 +74,51 @@ def step(call: Call | None, given: i.Input, now: float) -> Step:
         CoreError: a command that cannot be; nothing has changed. A fact never raises.
     """
     if isinstance(given, i.PlaceCall):
-        return _place(given, now)
+        return place(given, now)
     if isinstance(given, i.OfferCall):
-        return _offer(given, now)
+        return offer(given, now)
     if call is None:
         raise CallUnknown
-    if isinstance(given, running.Given):
+    if isinstance(given, running.Given) or (
+        isinstance(given, i.LegInput) and given.channel != call.channel
+    ):
         made = _run(call, given, now)
     else:
         handler = TABLE[call.state].get(type(given))
         made = handler(call, given, now) if handler else None
     if made is None:
         return Step(call=call, late=True)
-    return replace(made, call=replace(made.call, version=call.version + 1))
-
-
-def _place(given: i.PlaceCall, now: float) -> Step:
-    call = Call(
-        id=given.id,
-        contract=given.contract,
-        owner=given.owner,
-        direction=Direction.OUTBOUND,
-        caller=given.caller,
-        callee=given.callee,
-        channel=given.channel,
-        context=given.context,
-        state=CallState.PLACING,
-        version=1,
-        created_at=now,
-        max_duration=given.max_duration,
-        deadline=now + PLACE_TIMEOUT,
-        dial=given.dial,
-        on_answer=given.on_answer,
-        asks=given.asks,
+    recorded = follow(made.call, parties(made.call))
+    return replace(
+        made,
+        call=replace(recorded.call, version=call.version + 1),
+        effects=arranged(call, made.call, made.effects) + recorded.effects,
     )
-    return Step(call=call, effects=(create(call),))
 
 
-def _offer(given: i.OfferCall, now: float) -> Step:
-    call = Call(
-        id=given.id,
-        contract=given.contract,
-        owner=given.owner,
-        direction=Direction.INBOUND,
-        caller=given.caller,
-        callee=given.callee,
-        channel=given.channel,
-        context=given.context,
-        state=CallState.ANSWERING if given.auto_answer else CallState.OFFERED,
-        version=1,
-        created_at=now,
-        max_duration=given.max_duration,
-        deadline=now + (ANSWER_TIMEOUT if given.auto_answer else given.accept_timeout),
-        auto_answer=given.auto_answer,
-        on_answer=given.on_answer,
-        asks=given.asks,
-    )
-    effects = effects_in_force(call)
-    if not given.asks or given.auto_answer:
-        return Step(call=call, effects=effects, notices=(CallOffered(),))
-    asked = dialogues.ask(call, Topic.OFFER, now)
-    return Step(call=asked.call, effects=effects + asked.effects)
-
-
-def _run(call: Call, given: running.Given, now: float) -> Step | None:
-    """An input for what runs on the call; that may answer the call, or end it."""
+def _run(call: Call, given: running.Given | i.LegInput, now: float) -> Step | None:
+    """An input for what runs on the call."""
     made = running.advance(call, given, now)
     if made is None:
         return None
+    if made.call.state is CallState.CLOSING:
+        return _closed(Step(call=made.call, effects=made.effects, notices=made.notices), now)
+    return _follow(made, now)
+
+
+def _follow(made: Outcomes, now: float) -> Step:
+    """What runs on the call may answer it, or end it."""
     if made.end is not None:
         following = _ending(made.call, made.end, now)
     elif made.take:
         following = _accept(made.call, i.AcceptCall(), now)
     else:
         following = Step(call=made.call)
-    return replace(following, effects=made.effects + following.effects, notices=made.notices)
+    return replace(
+        following,
+        effects=made.effects + following.effects,
+        notices=made.notices + following.notices,
+    )
 
 
 def _ready(call: Call, given: i.ChannelReady, now: float) -> Step | None:
@@ -166,10 +143,55 @@ def _ringing(call: Call, given: i.ChannelRinging, now: float) -> Step | None:
 def _up(call: Call, given: i.ChannelUp, now: float) -> Step | None:
     if given.channel != call.channel:
         return None
-    call = replace(call, state=CallState.UP, answered_at=now, deadline=now + call.max_duration)
-    begun = running.begin(call, now)
-    notices = (CallAnswered(), *begun.notices)
-    return Step(call=begun.call, effects=begun.effects, notices=notices)
+    if call.admission is not None:
+        return _follow(admissions.begin(call, now), now)
+    recorded = running.record(replace(call, answered_at=now), now)
+    if call.detection is None:
+        begun = _begin(recorded.call, now)
+        return replace(begun, effects=recorded.effects + begun.effects)
+    deadline = now + call.detection.total + JUDGE_SLACK
+    judging = replace(recorded.call, state=CallState.JUDGING, deadline=deadline)
+    judge = JudgeAnswer(channel=call.channel, detection=call.detection)
+    return Step(call=judging, effects=(judge, *recorded.effects))
+
+
+def _judged(call: Call, given: i.AnswerJudged, now: float) -> Step | None:
+    if given.channel != call.channel:
+        return None
+    return _begin(replace(call, machine=given.machine), now)
+
+
+def _not_judged(call: Call, given: i.CallDeadline, now: float) -> Step | None:
+    """No verdict: whoever it is shall not wait in silence."""
+    return _begin(call, now) if given.at == call.deadline else None
+
+
+def _begin(call: Call, now: float) -> Step:
+    """The call is up."""
+    begun = running.begin(replace(call, state=CallState.UP, deadline=now + call.max_duration), now)
+    answered = CallAnswered(machine=bool(call.machine))
+    return Step(call=begun.call, effects=begun.effects, notices=(answered, *begun.notices))
+
+
+def _admitted(call: Call, given: i.Admitted, now: float) -> Step | None:
+    """It has its owner, for whom it is a new call: it waits for him, or is up at once."""
+    owned = admissions.admitted(call, given)
+    if owned is None:
+        return None
+    if given.auto_answer:
+        begun = _taken(owned, i.AcceptCall(), now)
+        return replace(begun, notices=(CallOffered(), *begun.notices))
+    owned = replace(owned, state=CallState.WAITING, deadline=now + given.accept_timeout)
+    return Step(call=owned, notices=(CallOffered(),))
+
+
+def _not_admitted(call: Call, given: i.NotAdmitted, now: float) -> Step | None:
+    made = admissions.refused(call, given, now)
+    return _follow(made, now) if made else None
+
+
+def _taken(call: Call, given: i.AcceptCall, now: float) -> Step:
+    return _begin(replace(call, answered_at=now), now)
 
 
 def _accept(call: Call, given: i.AcceptCall, now: float) -> Step:
@@ -198,10 +220,9 @@ def _end(call: Call, given: i.EndCall, now: float) -> Step:
 
 def _ending(call: Call, ending: Ending, now: float) -> Step:
     """Order the end. What runs on the call gets its outcome when the channel is gone."""
-    call = replace(
-        running.quiet(call), state=CallState.ENDING, ending=ending, deadline=now + HANGUP_RETRY
-    )
-    return Step(call=call, effects=effects_in_force(call))
+    call, effects, notices = running.quiet(call)
+    call = replace(call, state=CallState.ENDING, ending=ending, deadline=now + HANGUP_RETRY)
+    return Step(call=call, effects=effects_in_force(call) + effects, notices=notices)
 
 
 def _deadline(call: Call, given: i.CallDeadline, now: float) -> Step | None:
@@ -214,6 +235,8 @@ def _deadline(call: Call, given: i.CallDeadline, now: float) -> Step | None:
         CallState.RINGING: EndCause.NO_ANSWER,
         CallState.OFFERED: EndCause.NOT_ACCEPTED,
         CallState.ANSWERING: EndCause.FAILED,
+        CallState.ADMITTING: EndCause.REJECTED,
+        CallState.WAITING: EndCause.NOT_ACCEPTED,
         CallState.UP: EndCause.MAX_DURATION,
     }[call.state]
     detail = f"deadline in {call.state}"
@@ -241,9 +264,19 @@ def _gone(call: Call, given: i.ChannelGone, now: float) -> Step | None:
     ending = seen
     if call.ending is not None:  # ours was first: the cause is ours, the codes are theirs
         ending = replace(call.ending, q850=seen.q850, sip_code=given.sip_code)
-    call, notices = running.end(call)
-    call = replace(call, state=CallState.ENDED, ending=ending, ended_at=now, deadline=None)
-    return Step(call=call, notices=(*notices, CallEnded(ending=ending)))
+    over = running.end(call, now)
+    call = replace(over.call, state=CallState.CLOSING, ending=ending, ended_at=now, deadline=None)
+    return _closed(Step(call=call, effects=over.effects, notices=over.notices), now)
+
+
+def _closed(made: Step, now: float) -> Step:
+    """The channel is gone; the call has ended when its recording has, too."""
+    call = made.call
+    ending = call.ending
+    if call.recording is not None or ending is None:
+        return made
+    call = replace(call, state=CallState.ENDED)
+    return replace(made, call=call, notices=(*made.notices, CallEnded(ending=ending)))
 
 
 _ALWAYS: Mapping[type, Handler] = {
@@ -286,63 +319,64 @@ TABLE: Mapping[CallState, Mapping[type, Handler]] = {
         i.ChannelRefused: _refused,
         i.AcceptCall: _accept_again,
     },
+    CallState.ADMITTING: {
+        **_ALWAYS,
+        i.Admitted: _admitted,
+        i.NotAdmitted: _not_admitted,
+        i.AcceptCall: _accept_again,
+    },
+    CallState.WAITING: {**_ALWAYS, i.AcceptCall: _taken},
+    CallState.JUDGING: {
+        **_ALWAYS,
+        i.CallDeadline: _not_judged,
+        i.AnswerJudged: _judged,
+        i.AcceptCall: _accept_again,
+    },
     CallState.UP: {**_ALWAYS, i.AcceptCall: _accept_again},
     CallState.ENDING: {
         i.ChannelGone: _gone,
         i.CallDeadline: _hang_up_again,
         i.AcceptCall: _accept_over,
     },
+    CallState.CLOSING: {i.AcceptCall: _accept_over},
     CallState.ENDED: {i.AcceptCall: _accept_over},
 }
 
+_ANSWERED = (
+    CallState.ADMITTING,
+    CallState.WAITING,
+    CallState.JUDGING,
+    CallState.UP,
+    CallState.ENDING,
+    CallState.CLOSING,
+    CallState.ENDED,
+)
+_PAST_DIALLING = (
+    CallState.OFFERED,
+    CallState.ANSWERING,
+    *_ANSWERED,
+)
 _LATE: Mapping[type, tuple[CallState, ...]] = {
-    i.ChannelDialled: (
-        CallState.PLACING,
-        CallState.TRYING,
-        CallState.RINGING,
-        CallState.OFFERED,
-        CallState.ANSWERING,
-        CallState.UP,
-        CallState.ENDING,
-        CallState.ENDED,
-    ),
-    i.ChannelRinging: (
-        CallState.PLACING,
-        CallState.RINGING,
-        CallState.OFFERED,
-        CallState.ANSWERING,
-        CallState.UP,
-        CallState.ENDING,
-        CallState.ENDED,
-    ),
-    i.ChannelUp: (
-        CallState.PLACING,
-        CallState.OFFERED,
-        CallState.UP,
-        CallState.ENDING,
-        CallState.ENDED,
-    ),
     i.ChannelReady: (
         CallState.DIALING,
         CallState.TRYING,
         CallState.RINGING,
-        CallState.OFFERED,
-        CallState.ANSWERING,
-        CallState.UP,
-        CallState.ENDING,
-        CallState.ENDED,
+        *_PAST_DIALLING,
     ),
-    i.ChannelRefused: (
-        CallState.OFFERED,
-        CallState.UP,
-        CallState.ENDING,
-        CallState.ENDED,
+    i.ChannelDialled: (
+        CallState.PLACING,
+        CallState.TRYING,
+        CallState.RINGING,
+        *_PAST_DIALLING,
     ),
-    i.EndCall: (
-        CallState.ENDING,
-        CallState.ENDED,
-    ),
-    i.ChannelGone: (CallState.ENDED,),
-    i.CallDeadline: (CallState.ENDED,),
+    i.ChannelRinging: (CallState.PLACING, CallState.RINGING, *_PAST_DIALLING),
+    i.ChannelUp: (CallState.PLACING, CallState.OFFERED, *_ANSWERED),
+    i.ChannelRefused: (CallState.OFFERED, *_ANSWERED),
+    i.AnswerJudged: tuple(state for state in CallState if state is not CallState.JUDGING),
+    i.Admitted: tuple(state for state in CallState if state is not CallState.ADMITTING),
+    i.NotAdmitted: tuple(state for state in CallState if state is not CallState.ADMITTING),
+    i.EndCall: (CallState.ENDING, CallState.CLOSING, CallState.ENDED),
+    i.ChannelGone: (CallState.CLOSING, CallState.ENDED),
+    i.CallDeadline: (CallState.CLOSING, CallState.ENDED),
 }
 LATE = frozenset((state, given) for given, states in _LATE.items() for state in states)

@@ -6,6 +6,8 @@ Sources: ITU-T Q.850 (cause values), RFC 3261 section 21 (status codes), RFC 339
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from adapter.core.model import Call, Direction, EndCause, EndedBy, Ending
 
 _SIP = {
@@ -38,16 +40,26 @@ def ending_of(call: Call, q850: int | None, sip_code: int | None, lost: bool) ->
         sip_code: final SIP status of the leg.
         lost: Asterisk does not know the channel any more and never told why.
     """
+    answered = call.answered_at is not None
+    if call.direction is Direction.OUTBOUND:
+        return ending_of_leg(answered, q850, sip_code, lost)
+    if answered or lost:
+        ending = ending_of_leg(answered, q850, sip_code, lost)
+        return replace(ending, by=EndedBy.CALLER) if ending.by is EndedBy.CALLEE else ending
+    return Ending(
+        cause=EndCause.CANCELLED, by=EndedBy.CALLER, q850=q850 or None, sip_code=sip_code or 487
+    )
+
+
+def ending_of_leg(answered: bool, q850: int | None, sip_code: int | None, lost: bool) -> Ending:
+    """The ending of a leg that we have dialled; arguments as for `ending_of`."""
     q850 = q850 or None
-    far_end = EndedBy.CALLER if call.direction is Direction.INBOUND else EndedBy.CALLEE
     if lost:
         return Ending(cause=EndCause.LOST, by=EndedBy.SYSTEM)
-    if call.answered_at is not None:
-        if q850 == _NO_MEDIA:
-            return Ending(cause=EndCause.MEDIA_TIMEOUT, by=EndedBy.SYSTEM, q850=q850)
-        return Ending(cause=EndCause.HANGUP, by=far_end, q850=q850, sip_code=sip_code)
-    if call.direction is Direction.INBOUND:
-        return Ending(cause=EndCause.CANCELLED, by=far_end, q850=q850, sip_code=sip_code or 487)
+    if answered and q850 == _NO_MEDIA:
+        return Ending(cause=EndCause.MEDIA_TIMEOUT, by=EndedBy.SYSTEM, q850=q850)
+    if answered:
+        return Ending(cause=EndCause.HANGUP, by=EndedBy.CALLEE, q850=q850, sip_code=sip_code)
     cause = _SIP.get(sip_code or 0) or _Q850.get(q850 or 0) or EndCause.FAILED
-    by = EndedBy.SYSTEM if sip_code is None else far_end
+    by = EndedBy.SYSTEM if sip_code is None else EndedBy.CALLEE
     return Ending(cause=cause, by=by, q850=q850, sip_code=sip_code)

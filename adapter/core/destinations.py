@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final, Literal, TypeAlias
 
+from adapter.core.premium import explicit_length
+
 SIP_URI_ENDPOINT: Final = "sip-uri"
 """The static endpoint in pjsip.conf that dials SIP addresses; it has no credentials."""
 
@@ -39,6 +41,8 @@ _NUMERIC = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 _TRUNK = re.compile(r"[a-z](?:[a-z0-9_-]{0,30}[a-z0-9])?")
 _EXTENSION = re.compile(r"[0-9]{1,16}(?:\*[0-9]{1,15})?")
 _PREFIX = re.compile(r"\+?[0-9*#]{1,32}")
+_SPELLING = str.maketrans("", "", "+-._~")
+_NUMERIC_USER = re.compile(r"[0-9*]+")
 _DIAL = re.compile(
     r"PJSIP/(?:"
     rf"\+?[0-9*#]{{1,32}}@trunk-{_TRUNK.pattern}"
@@ -181,6 +185,10 @@ class Destinations:
     the longest host, a port before none; between equals the one that forbids. No rule that matches,
     or no rules at all: not allowed.
 
+    Ranges of `adapter.core.premium` are refused all the same, unless the prefix that decides is at
+    least as long as the range as it is written: ``+1876`` allows Jamaica, ``+1`` and ``*`` do not.
+    That holds for the user part of a SIP address too, when it is such a number.
+
     Raises:
         DestinationInvalid: a rule is none of these; the reason names it.
     """
@@ -203,11 +211,20 @@ class Destinations:
     def allows(self, destination: Destination) -> bool:
         """Whether the app may call there."""
         if isinstance(destination, Number):
-            digits = destination.digits
-            numbers = [(len(p), not a) for p, a in self._prefixes if digits.startswith(p)]
-            return bool(numbers) and not max(numbers)[1]
+            named = self._named(destination.digits)
+            return named is not None and named >= explicit_length(destination.digits)
         hosts = [rule.weight for rule in self._hosts if rule.matches(destination)]
-        return bool(hosts) and not max(hosts)[-1]
+        if not hosts or max(hosts)[-1]:
+            return False
+        digits = destination.user.translate(_SPELLING)
+        needed = explicit_length(digits) if _NUMERIC_USER.fullmatch(digits) else 0
+        return needed == 0 or (self._named(digits) or 0) >= needed
+
+    def _named(self, digits: str) -> int | None:
+        """Length of the prefix that allows a number; None when it is not allowed."""
+        rules = [(len(p), not allow) for p, allow in self._prefixes if digits.startswith(p)]
+        length, forbidden = max(rules, default=(0, True))
+        return None if forbidden else length
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ from adapter.core.model import (
     Topic,
 )
 from adapter.core.outputs import Ask, Effect, Notice, Outcome, PromptOver, QuestionUnanswered
+from adapter.core.turn import Turn
 
 ANSWER_TIMEOUT = 30.0  # the asker is quicker; this is for an asker that is gone
 FAILED_PAUSE = 1.0  # after what took no time: no application may drive us round in a busy loop
@@ -150,7 +151,7 @@ def _follow(call: Call, dialogue: Dialogue, instruction: Instruction, now: float
         collected=None,
         digits="",
     )
-    cut = _stop_prompt(replace(call, dialogue=doing), now)
+    cut = stop_prompt(replace(call, dialogue=doing), now)
     made = _do(cut.call, doing, instruction.prompt, now)
     call, effects = made.call, cut.effects
     if made.end is None:  # what will not be heard is not made
@@ -175,10 +176,10 @@ def _do(call: Call, doing: Dialogue, order: PromptOrder | None, now: float) -> O
     return replace(made, effects=turn.effects + made.effects, notices=(turn.over,))
 
 
-def _stop_prompt(call: Call, now: float) -> prompts.Turn:
+def stop_prompt(call: Call, now: float) -> Turn:
     """End the prompt that runs, if one does: its application wants something else."""
     if call.prompt is None:
-        return prompts.Turn(call)
+        return Turn(call)
     turn = prompts.advance(call, i.StopPrompt(), now)
     assert turn is not None  # noqa: S101 - a running prompt can be stopped
     return turn
@@ -214,7 +215,7 @@ def _pause_over(
 def _anew(call: Call, dialogue: Dialogue, given: i.AskAnew, now: float) -> Outcomes:
     if given.question not in (None, question_of(call.id, dialogue.asked)):
         raise NoPrompt
-    cut = _stop_prompt(call, now)
+    cut = stop_prompt(call, now)
     if cut.over is None:
         return ask(call, Topic.NEXT, now)
     noted = replace(dialogue, collected=cut.over.collected, digits=cut.over.digits)

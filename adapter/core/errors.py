@@ -8,7 +8,13 @@
     ├── CallNotUp          it is not answered yet
     ├── NotOffered         there is nothing to accept: it is our own outbound call
     ├── PromptBusy         a prompt is already running
-    └── NoPrompt           there is no (such) prompt to stop
+    ├── NoPrompt           there is no (such) prompt to stop
+    ├── Bridged            it is joined with another party, or about to be: nothing can be played
+    ├── AlreadyBridged     it is joined with another party already
+    ├── NotBridged         it is not joined with another party
+    ├── BridgeBusy         another party is being called for it
+    ├── AlreadyRecording   it is being recorded
+    └── NotRecording       it is not being recorded
 
 Every contract words every one of them (`tests/test_house.py`). Facts never raise.
 """
@@ -42,3 +48,27 @@ class PromptBusy(CoreError):
 
 class NoPrompt(CoreError):
     """There is no prompt, or not the named one, to stop."""
+
+
+class Bridged(CoreError):
+    """The call is joined with another party, or about to be: nothing can be played to it."""
+
+
+class AlreadyBridged(CoreError):
+    """The call is joined with another party already."""
+
+
+class NotBridged(CoreError):
+    """The call is not joined with another party."""
+
+
+class BridgeBusy(CoreError):
+    """Another party is being called for the call: by connect, transfer or forward."""
+
+
+class AlreadyRecording(CoreError):
+    """The call is being recorded."""
+
+
+class NotRecording(CoreError):
+    """The call is not being recorded."""

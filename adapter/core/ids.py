@@ -18,6 +18,7 @@ PlaybackId = NewType("PlaybackId", str)
 QuestionId = NewType("QuestionId", str)
 BridgeId = NewType("BridgeId", str)
 RecordingId = NewType("RecordingId", str)
+ListeningId = NewType("ListeningId", str)
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _CELL = re.compile(r"[0-9a-f]{4}")
@@ -58,6 +59,11 @@ def bridge_of(call: CallId, number: int) -> BridgeId:
 def playback_of(call: CallId, prompt: PromptId, index: int = 0) -> PlaybackId:
     """The id of the playback of one phrase of a prompt (or one round of a background)."""
     return PlaybackId(f"{call}.{prompt}.{index}")
+
+
+def listening_of(call: CallId, prompt: PromptId, number: int) -> ListeningId:
+    """The id of one time of listening for a prompt; the channels and the bridge begin with it."""
+    return ListeningId(f"{call}.{prompt}.listening{number}")
 
 
 def question_of(call: CallId, number: int) -> QuestionId:

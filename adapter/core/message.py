@@ -1,6 +1,7 @@
 """A webhook on its way: what a contract worded, its row in the outbox, and one attempt to deliver.
 
-Values only. How rows are stored is `adapter.store.outbox`, how they are sent `adapter.outbox`.
+Also the same as an event of the pull feed, and the answer to a request that is kept. Values only.
+How rows are stored is `adapter.store`, how they are sent `adapter.outbox`.
 Times are seconds since the epoch.
 """
 
@@ -20,7 +21,7 @@ class Message:
         contract: the front end that worded it, and that dresses it for the wire.
         owner: tenant of that front end.
         event: name of the event, for people and metrics.
-        url: where it goes.
+        url: where it goes; "" when it is for the feed only.
         body: JSON text, before encryption and signing.
     """
 
@@ -49,6 +50,46 @@ class Queued:
     attempts: int
     next_at: float
     created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A message as the pull feed gives it, whatever became of its delivery.
+
+    Attributes:
+        cursor: its place among all messages, in the order of their commits; never used twice.
+        id: of the message, the ``webhook-id``.
+        event: name of the event.
+        created_at: when it was written.
+        body: JSON text, before encryption and signing.
+    """
+
+    cursor: int
+    id: str
+    event: str
+    created_at: float
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The answer to a request with an idempotency key, kept for its repetitions.
+
+    Attributes:
+        contract: the front end that gave it.
+        owner: tenant of that front end; keys of two tenants have nothing to do with each other.
+        key: as the client chose it.
+        fingerprint: of the request; another one under the same key is another request.
+        status: HTTP status.
+        body: JSON text.
+    """
+
+    contract: str
+    owner: str
+    key: str
+    fingerprint: str
+    status: int
+    body: str
 
 
 @dataclass(frozen=True, slots=True)

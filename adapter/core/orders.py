@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from adapter.core.model import Call, CallState, Direction, EndCause
+from adapter.core.ids import ChannelId
+from adapter.core.model import Call, CallState, DialOrder, Direction, EndCause, Leg
 from adapter.core.outputs import Answer, CreateChannel, Dial, Effect, Hangup, HangupReason, Ring
 
 DIAL_SLACK = 5.0  # Asterisk's own limit is later than ours, so that we know who gave up
@@ -29,14 +30,24 @@ def effects_in_force(call: Call) -> tuple[Effect, ...]:
 def create(call: Call) -> CreateChannel:
     """The order that makes the channel of an outbound call."""
     assert call.dial is not None  # noqa: S101 - an outbound call has one
+    return _create(call.channel, call.dial, None)
+
+
+def create_leg(leg: Leg, caller: ChannelId) -> CreateChannel:
+    """The order that makes the channel of a further leg, for the channel `caller`."""
+    return _create(leg.channel, leg.order.dial, caller)
+
+
+def _create(channel: ChannelId, dial: DialOrder, originator: ChannelId | None) -> CreateChannel:
     return CreateChannel(
-        channel=call.channel,
-        endpoint=call.dial.endpoint,
-        caller_number=call.dial.caller_number,
-        caller_name=call.dial.caller_name,
-        private=call.dial.private,
-        diversion=call.dial.diversion,
-        headers=call.dial.headers,
+        channel=channel,
+        endpoint=dial.endpoint,
+        caller_number=dial.caller_number,
+        caller_name=dial.caller_name,
+        private=dial.private,
+        diversion=dial.diversion,
+        headers=dial.headers,
+        originator=originator,
     )
 
 
@@ -44,6 +55,12 @@ def dial(call: Call) -> Dial:
     """The order that dials it."""
     assert call.dial is not None  # noqa: S101 - an outbound call has one
     return Dial(channel=call.channel, timeout=call.dial.ring_timeout + DIAL_SLACK)
+
+
+def dial_leg(leg: Leg, caller: ChannelId) -> Dial:
+    """The order that dials a further leg; `caller` hears it ring when it waits in the bridge."""
+    timeout = leg.order.dial.ring_timeout + DIAL_SLACK
+    return Dial(channel=leg.channel, timeout=timeout, caller=caller if leg.early else None)
 
 
 def _told(call: Call) -> HangupReason:

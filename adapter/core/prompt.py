@@ -17,13 +17,13 @@ behind (our own StopPlayback makes a PlaybackFinished, say) and changes nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from adapter.core import inputs as i
 from adapter.core.digits import DIGITS, press
 from adapter.core.errors import NoPrompt, PromptBusy
-from adapter.core.ids import PlaybackId, playback_of
+from adapter.core.layout import listening_now
 from adapter.core.model import (
     Barge,
     Call,
@@ -37,25 +37,24 @@ from adapter.core.model import (
 from adapter.core.outputs import (
     Effect,
     Outcome,
-    Play,
     PrepareMedia,
     PromptOver,
-    StopPlayback,
+)
+from adapter.core.turn import (
+    Turn,
+    collecting,
+    end,
+    fail,
+    play_now,
+    playback_now,
+    stop_playback,
+    turn,
 )
 
 RENDER_TIMEOUT = 30.0
 START_TIMEOUT = 10.0
 KEPT_KEYS = 128
 PLAY_SLACK = 10.0  # beyond the length of the media; then its end was missed
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What an input made of the call's prompt; `over` when that was its end."""
-
-    call: Call
-    effects: tuple[Effect, ...] = ()
-    over: PromptOver | None = None
 
 
 Handler = Callable[[Call, Prompt, Any, float], Turn | None]  # None: late
@@ -74,7 +73,7 @@ def start(call: Call, order: PromptOrder, media: tuple[Media, ...], now: float) 
             return _played(call, prompt, now)
     if media or not order.phrases:
         return _phrase(call, replace(prompt, media=media), 0, now)
-    return _turn(call, prompt, PrepareMedia(prompt=order.id, phrases=order.phrases))
+    return turn(call, prompt, PrepareMedia(prompt=order.id, phrases=order.phrases))
 
 
 def advance(call: Call, given: i.PromptInput, now: float) -> Turn | None:
@@ -100,53 +99,6 @@ def advance(call: Call, given: i.PromptInput, now: float) -> Turn | None:
     return handler(call, prompt, given, now) if handler else None
 
 
-def cut(prompt: Prompt) -> PromptOver:
-    """The ending of a prompt whose call is over. Digits that were complete stand."""
-    if prompt.collected:
-        return PromptOver(
-            order=prompt.order,
-            outcome=Outcome.COLLECTED,
-            digits=prompt.digits,
-            collected=prompt.collected,
-        )
-    return fail(prompt, "the call has ended")
-
-
-def fail(prompt: Prompt, reason: str) -> PromptOver:
-    """The ending of a prompt whose call is over, or whose media can't be had."""
-    return PromptOver(
-        order=prompt.order, outcome=Outcome.FAILED, digits=prompt.digits, reason=reason
-    )
-
-
-def playback_now(call: Call, prompt: Prompt) -> PlaybackId:
-    """The playback of the phrase that is started or played."""
-    return playback_of(call.id, prompt.order.id, prompt.index)
-
-
-def play_now(call: Call, prompt: Prompt) -> Play:
-    """The order to play it."""
-    return Play(
-        channel=call.channel,
-        playback=playback_now(call, prompt),
-        media=prompt.media[prompt.index],
-    )
-
-
-def _turn(call: Call, prompt: Prompt | None, *effects: Effect) -> Turn:
-    return Turn(replace(call, prompt=prompt), effects)
-
-
-def _end(call: Call, over: PromptOver, *effects: Effect) -> Turn:
-    return Turn(replace(call, prompt=None), effects, over)
-
-
-def _stop_playback(call: Call, prompt: Prompt) -> tuple[Effect, ...]:
-    if prompt.state in (PromptState.STARTING, PromptState.PLAYING):
-        return (StopPlayback(playback=playback_now(call, prompt)),)
-    return ()
-
-
 def _phrase(call: Call, prompt: Prompt, index: int, now: float) -> Turn:
     """Play the phrase of this index; behind the last one the phrases are over."""
     if index >= len(prompt.media):
@@ -154,14 +106,14 @@ def _phrase(call: Call, prompt: Prompt, index: int, now: float) -> Turn:
     starting = replace(
         prompt, state=PromptState.STARTING, index=index, deadline=now + START_TIMEOUT
     )
-    return _turn(call, starting, play_now(call, starting))
+    return turn(call, starting, play_now(call, starting))
 
 
-def _collected(call: Call, prompt: Prompt, end: CollectEnd | None, *effects: Effect) -> Turn:
+def _collected(call: Call, prompt: Prompt, complete: CollectEnd | None, *effects: Effect) -> Turn:
     over = PromptOver(
-        order=prompt.order, outcome=Outcome.COLLECTED, digits=prompt.digits, collected=end
+        order=prompt.order, outcome=Outcome.COLLECTED, digits=prompt.digits, collected=complete
     )
-    return _end(call, over, *effects)
+    return end(call, over, *effects)
 
 
 def _media_ready(call: Call, prompt: Prompt, given: i.MediaReady, now: float) -> Turn | None:
@@ -173,14 +125,14 @@ def _media_ready(call: Call, prompt: Prompt, given: i.MediaReady, now: float) ->
 def _media_failed(call: Call, prompt: Prompt, given: i.MediaFailed, now: float) -> Turn | None:
     if given.prompt != prompt.order.id:
         return None
-    return _end(call, fail(prompt, given.reason))
+    return end(call, fail(prompt, given.reason))
 
 
 def _started(call: Call, prompt: Prompt, given: i.PlaybackStarted, now: float) -> Turn | None:
     if given.playback != playback_now(call, prompt):
         return None
     deadline = now + prompt.media[prompt.index].seconds + PLAY_SLACK
-    return _turn(call, replace(prompt, state=PromptState.PLAYING, deadline=deadline))
+    return turn(call, replace(prompt, state=PromptState.PLAYING, deadline=deadline))
 
 
 def _finished(call: Call, prompt: Prompt, given: i.PlaybackFinished, now: float) -> Turn | None:
@@ -189,30 +141,23 @@ def _finished(call: Call, prompt: Prompt, given: i.PlaybackFinished, now: float)
     if given.failed:
         if prompt.collected:
             return _played(call, prompt, now)
-        return _end(call, fail(prompt, "the media could not be played"))
+        return end(call, fail(prompt, "the media could not be played"))
     return _phrase(call, prompt, prompt.index + 1, now)
 
 
 def _played(call: Call, prompt: Prompt, now: float, *effects: Effect) -> Turn:
     """The phrases have ended: over, or the collection goes on with what is there already."""
-    if prompt.order.collect is None:
-        return _end(call, PromptOver(order=prompt.order, outcome=Outcome.FINISHED), *effects)
+    if prompt.order.collect is None and prompt.order.listen is None:
+        return end(call, PromptOver(order=prompt.order, outcome=Outcome.FINISHED), *effects)
     if prompt.collected:
         return _collected(call, prompt, prompt.collected, *effects)
-    return _turn(call, _collecting(prompt, now), *effects)
-
-
-def _collecting(prompt: Prompt, now: float) -> Prompt:
-    collect = prompt.order.collect
-    assert collect is not None  # noqa: S101 - callers have looked
-    wait = collect.between_timeout if prompt.digits else collect.first_timeout
-    return replace(prompt, state=PromptState.COLLECTING, deadline=now + wait)
+    return turn(call, collecting(prompt, now), *effects)
 
 
 def _refused(call: Call, prompt: Prompt, given: i.PlaybackRefused, now: float) -> Turn | None:
     if given.playback != playback_now(call, prompt):
         return None
-    return _end(call, fail(prompt, given.detail))
+    return end(call, fail(prompt, given.detail))
 
 
 def _keep_key(call: Call, given: i.DigitPressed) -> Turn | None:
@@ -231,11 +176,11 @@ def _keep_key(call: Call, given: i.DigitPressed) -> Turn | None:
 def _take_ahead(call: Call, prompt: Prompt, collect: Collect) -> tuple[Call, Prompt]:
     if collect.flush:
         return replace(call, keys="", ahead=""), prompt
-    digits, end, rest = prompt.digits, prompt.collected, call.ahead
-    while rest and end is None:
-        digits, end = press(digits, rest[0], collect)
+    digits, complete, rest = prompt.digits, prompt.collected, call.ahead
+    while rest and complete is None:
+        digits, complete = press(digits, rest[0], collect)
         rest = rest[1:]
-    return replace(call, ahead=rest), replace(prompt, digits=digits, collected=end)
+    return replace(call, ahead=rest), replace(prompt, digits=digits, collected=complete)
 
 
 def _digit(call: Call, prompt: Prompt, given: i.DigitPressed, now: float) -> Turn | None:
@@ -244,52 +189,100 @@ def _digit(call: Call, prompt: Prompt, given: i.DigitPressed, now: float) -> Tur
         return _keep_key(call, given)
     if given.channel != call.channel:
         return None
-    digits, end = press(prompt.digits, given.digit, collect)
-    if end is None and digits == prompt.digits:
+    digits, complete = press(prompt.digits, given.digit, collect)
+    if complete is None and digits == prompt.digits:
         return None
     call = replace(call, keys=(call.keys + given.digit)[-KEPT_KEYS:])
     prompt = replace(prompt, digits=digits)
-    stop = _stop_playback(call, prompt)
+    stop = stop_playback(call, prompt)
     if prompt.state is not PromptState.COLLECTING and prompt.order.barge is not Barge.ALL:
         # the end of a phrase that is stopped here brings the next one
         effects = stop if prompt.order.barge is Barge.PHRASE else ()
-        return _turn(call, replace(prompt, collected=end), *effects)
-    if end is not None:
-        return _collected(call, prompt, end, *stop)
-    return _turn(call, _collecting(prompt, now), *stop)
+        return turn(call, replace(prompt, collected=complete), *effects)
+    if complete is not None:
+        return _collected(call, prompt, complete, *stop)
+    return turn(call, collecting(prompt, now), *stop)
 
 
 def _stop(call: Call, prompt: Prompt, given: i.StopPrompt, now: float) -> Turn:
     if given.prompt is not None and given.prompt != prompt.order.id:
         raise NoPrompt
-    stop = _stop_playback(call, prompt)
+    stop = stop_playback(call, prompt)
     if prompt.order.collect is None:
-        return _end(call, PromptOver(order=prompt.order, outcome=Outcome.STOPPED), *stop)
+        return end(call, PromptOver(order=prompt.order, outcome=Outcome.STOPPED), *stop)
     return _collected(call, prompt, prompt.collected or CollectEnd.STOPPED, *stop)
 
 
 def _deadline(call: Call, prompt: Prompt, given: i.PromptDeadline, now: float) -> Turn | None:
     if given.at != prompt.deadline:
         return None
-    stop = _stop_playback(call, prompt)
+    stop = stop_playback(call, prompt)
     match prompt.state:
         case PromptState.RENDERING:
-            return _end(call, fail(prompt, "the media were not ready in time"))
+            return end(call, fail(prompt, "the media were not ready in time"))
         case PromptState.STARTING:
-            return _end(call, fail(prompt, "the playback did not start in time"), *stop)
+            return end(call, fail(prompt, "the playback did not start in time"), *stop)
         case PromptState.PLAYING:
             following = _phrase(call, prompt, prompt.index + 1, now)
             return replace(following, effects=stop + following.effects)
         case PromptState.COLLECTING:
-            end = CollectEnd.BETWEEN_TIMEOUT if prompt.digits else CollectEnd.FIRST_TIMEOUT
-            return _collected(call, prompt, end)
+            return _nothing_more(call, prompt)
 
 
-def _resumed(call: Call, prompt: Prompt, given: i.Resumed, now: float) -> Turn:
-    """Keys pressed while we were away are lost: give the whole time again."""
-    return _turn(call, _collecting(prompt, now))
+def _nothing_more(call: Call, prompt: Prompt) -> Turn:
+    """Nothing was pressed or said in time; with both wanted it counts as nothing said."""
+    if prompt.digits or prompt.order.listen is None or prompt.deaf:
+        complete = CollectEnd.BETWEEN_TIMEOUT if prompt.digits else CollectEnd.FIRST_TIMEOUT
+        return _collected(call, prompt, complete)
+    outcome = Outcome.NOT_HEARD if prompt.speaking else Outcome.SILENT
+    return end(call, PromptOver(order=prompt.order, outcome=outcome))
 
 
+def _resumed(call: Call, prompt: Prompt, given: i.Resumed, now: float) -> Turn | None:
+    """What was pressed or said while we were away is lost: give the whole time again.
+
+    Whoever listened for us is gone as well, so that has to begin anew.
+    """
+    if prompt.order.listen is not None:
+        prompt = replace(prompt, round=prompt.round + 1, speaking=False)
+    elif prompt.state is not PromptState.COLLECTING:
+        return None
+    if prompt.state is not PromptState.COLLECTING:
+        return turn(call, prompt)
+    return turn(call, collecting(prompt, now))
+
+
+def _speech_began(call: Call, prompt: Prompt, given: i.SpeechBegan, now: float) -> Turn | None:
+    if given.listening != listening_now(call):
+        return None
+    return turn(call, collecting(replace(prompt, speaking=True), now), *stop_playback(call, prompt))
+
+
+def _speech_heard(call: Call, prompt: Prompt, given: i.SpeechHeard, now: float) -> Turn | None:
+    if given.listening != listening_now(call):
+        return None
+    outcome = Outcome.HEARD if given.heard.text else Outcome.NOT_HEARD
+    over = PromptOver(order=prompt.order, outcome=outcome, heard=given.heard)
+    return end(call, over, *stop_playback(call, prompt))
+
+
+def _speech_lost(call: Call, prompt: Prompt, given: i.SpeechLost, now: float) -> Turn | None:
+    """Where digits are wanted too, they still can come."""
+    if given.listening != listening_now(call):
+        return None
+    if prompt.order.collect is None:
+        over = PromptOver(order=prompt.order, outcome=Outcome.NOT_HEARD, reason=given.reason)
+        return end(call, over, *stop_playback(call, prompt))
+    deaf = replace(prompt, deaf=True, speaking=False)
+    return turn(call, collecting(deaf, now) if prompt.speaking else deaf)
+
+
+_HEARS: Mapping[type, Handler] = {
+    i.SpeechBegan: _speech_began,
+    i.SpeechHeard: _speech_heard,
+    i.SpeechLost: _speech_lost,
+    i.Resumed: _resumed,
+}
 TABLE: Mapping[PromptState, Mapping[type, Handler]] = {
     PromptState.RENDERING: {
         i.MediaReady: _media_ready,
@@ -299,6 +292,7 @@ TABLE: Mapping[PromptState, Mapping[type, Handler]] = {
         i.PromptDeadline: _deadline,
     },
     PromptState.STARTING: {
+        **_HEARS,
         i.PlaybackStarted: _started,
         i.PlaybackFinished: _finished,
         i.PlaybackRefused: _refused,
@@ -307,16 +301,17 @@ TABLE: Mapping[PromptState, Mapping[type, Handler]] = {
         i.PromptDeadline: _deadline,
     },
     PromptState.PLAYING: {
+        **_HEARS,
         i.PlaybackFinished: _finished,
         i.DigitPressed: _digit,
         i.StopPrompt: _stop,
         i.PromptDeadline: _deadline,
     },
     PromptState.COLLECTING: {
+        **_HEARS,
         i.DigitPressed: _digit,
         i.StopPrompt: _stop,
         i.PromptDeadline: _deadline,
-        i.Resumed: _resumed,
     },
 }
 
@@ -325,15 +320,16 @@ LATE = frozenset(
         (PromptState.RENDERING, i.PlaybackStarted),
         (PromptState.RENDERING, i.PlaybackFinished),
         (PromptState.RENDERING, i.PlaybackRefused),
+        (PromptState.RENDERING, i.SpeechBegan),
+        (PromptState.RENDERING, i.SpeechHeard),
+        (PromptState.RENDERING, i.SpeechLost),
         (PromptState.RENDERING, i.Resumed),
         (PromptState.STARTING, i.MediaReady),
         (PromptState.STARTING, i.MediaFailed),
-        (PromptState.STARTING, i.Resumed),
         (PromptState.PLAYING, i.MediaReady),
         (PromptState.PLAYING, i.MediaFailed),
         (PromptState.PLAYING, i.PlaybackStarted),
         (PromptState.PLAYING, i.PlaybackRefused),
-        (PromptState.PLAYING, i.Resumed),
         (PromptState.COLLECTING, i.MediaReady),
         (PromptState.COLLECTING, i.MediaFailed),
         (PromptState.COLLECTING, i.PlaybackStarted),

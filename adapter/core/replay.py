@@ -64,8 +64,15 @@ class Difference:
 
 
 def state_of(call: Call) -> str:
-    """``up/playing``: the state of a call, with that of its prompt."""
-    return f"{call.state}/{call.prompt.state}" if call.prompt else str(call.state)
+    """``up/playing``: the state of a call, with those of its prompt, bridge and recording."""
+    parts = [str(call.state)]
+    if call.prompt is not None:
+        parts.append(str(call.prompt.state))
+    if call.bridge is not None:
+        parts.append("held" if call.bridge.held else str(call.bridge.state))
+    if call.recording is not None:
+        parts.append(f"recording-{call.recording.state}")
+    return "/".join(parts)
 
 
 def replay(lines: Iterable[tuple[Input, float]]) -> Call:

@@ -7,25 +7,31 @@ machines; the effects are those that the row has ordered and that may not have l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from adapter.core import admission
 from adapter.core import inputs as i
 from adapter.core.background import prepare, round_of
 from adapter.core.dialogue import question
 from adapter.core.ids import ChannelId, PlaybackId
+from adapter.core.layout import Layout, alive, between, layout
 from adapter.core.model import (
     BackgroundState,
     Call,
     CallState,
     DialogueState,
     EndCause,
+    Leg,
+    LegState,
     Prompt,
     PromptState,
 )
-from adapter.core.orders import effects_in_force
-from adapter.core.outputs import Effect, PrepareMedia
-from adapter.core.prompt import play_now, playback_now
+from adapter.core.orders import create_leg, effects_in_force
+from adapter.core.outputs import CreateBridge, Effect, PrepareMedia, Sound
+from adapter.core.recording import order_again
+from adapter.core.turn import play_now, playback_now
 
 
 class ChannelState(StrEnum):
@@ -52,10 +58,14 @@ class Seen:
     Attributes:
         channel: state of the call's channel; None when there is no such channel.
         playing: the playback that should be going on (`heard_now`) exists.
+        legs: state of each further leg; None when there is no such channel.
+        members: channels in its bridge; None when there is no such bridge.
     """
 
     channel: ChannelState | None
     playing: bool = False
+    legs: Mapping[ChannelId, ChannelState | None] = field(default_factory=dict)
+    members: frozenset[ChannelId] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +84,8 @@ def resume(call: Call, seen: Seen) -> Recovery:
     again: without a channel the call is over, and one that is silent and whose order to dial may
     not have arrived is ended.
     """
+    if call.state is CallState.CLOSING:
+        return Recovery(effects=order_again(call))
     if seen.channel is None:
         if call.state is CallState.PLACING:
             return Recovery(effects=effects_in_force(call))
@@ -82,19 +94,18 @@ def resume(call: Call, seen: Seen) -> Recovery:
         case CallState.PLACING:
             return Recovery(facts=(i.ChannelReady(channel=call.channel),))
         case CallState.DIALING if seen.channel is ChannelState.DOWN:
-            detail = "the order to dial may not have reached Asterisk"
-            refused = i.ChannelRefused(channel=call.channel, cause=EndCause.LOST, detail=detail)
-            return Recovery(facts=(refused,))
+            return Recovery(facts=(_not_dialled(call.channel),))
         case CallState.DIALING | CallState.TRYING if seen.channel is ChannelState.RINGING:
             return Recovery(facts=(i.ChannelRinging(channel=call.channel),))
         case CallState.DIALING | CallState.TRYING | CallState.RINGING | CallState.ANSWERING if (
             seen.channel is ChannelState.UP
         ):
             return Recovery(facts=(i.ChannelUp(channel=call.channel),))
-        case CallState.UP:
-            return _running(call, seen.playing)
+        case CallState.UP | CallState.ADMITTING:
+            return _running(call, seen)
         case _:
-            return Recovery(effects=(*effects_in_force(call), *_open_question(call)))
+            again = (*effects_in_force(call), *_open_question(call), *order_again(call))
+            return Recovery(effects=again)
 
 
 def heard_now(call: Call) -> PlaybackId | None:
@@ -107,10 +118,74 @@ def heard_now(call: Call) -> PlaybackId | None:
     return None
 
 
-def _running(call: Call, playing: bool) -> Recovery:
-    prompt, background = call.prompt, call.background
+def rebuild(call: Call, seen: Seen) -> tuple[Effect, ...]:
+    """The bridge that the row has and Asterisk has not; before any fact that fills it is told."""
+    wanted = layout(call).bridge
+    if wanted is None or seen.channel is None or seen.members is not None:
+        return ()
+    return (CreateBridge(bridge=wanted),)
+
+
+def rejoin(before: Call, after: Call, seen: Seen) -> tuple[Effect, ...]:
+    """The orders that bring everybody to where the row says, once the facts are told.
+
+    Whether somebody hears music can't be seen, so what shall be heard is ordered again. A party
+    that was on hold may still have its silence, behind which it hears nobody; a call for which a
+    tone stood for the ringing may still have that.
+
+    Args:
+        before: the row that was compared.
+        after: the row with all that came of it.
+        seen: what it was compared with.
+    """
+    wanted = layout(after)
+    if layout(before).bridge != wanted.bridge:
+        return ()
+    members = seen.members or frozenset[ChannelId]()
+    away = after.bridges > 0 and after.channel not in members
+    up = [leg.channel for leg in after.further_legs if leg.state is LegState.UP]
+    every = {(channel, Sound.SILENCE) for channel in up}
+    if away:
+        every |= {(after.channel, sound) for sound in Sound}
+    elif after.bridge is not None and after.bridge.tone:
+        every.add((after.channel, Sound.RINGING))
+    now = Layout(wanted.bridge, members, sounds=frozenset(every - wanted.sounds))
+    moves = between(now, wanted, alive=alive(after))
+    return moves.first + moves.last
+
+
+def _leg(leg: Leg, seen: ChannelState | None, caller: ChannelId) -> Recovery:
+    """What to do for a further leg; as `resume` does for the call's own channel."""
+    if seen is None:
+        if leg.state is LegState.PLACING:
+            return Recovery(effects=(create_leg(leg, caller),))
+        return Recovery(facts=(i.ChannelGone(channel=leg.channel, lost=True),))
+    match leg.state:
+        case LegState.PLACING:
+            return Recovery(facts=(i.ChannelReady(channel=leg.channel),))
+        case LegState.DIALING if seen is ChannelState.DOWN:
+            return Recovery(facts=(_not_dialled(leg.channel),))
+        case LegState.DIALING | LegState.TRYING if seen is ChannelState.RINGING:
+            return Recovery(facts=(i.ChannelRinging(channel=leg.channel),))
+        case LegState.DIALING | LegState.TRYING | LegState.RINGING if seen is ChannelState.UP:
+            return Recovery(facts=(i.ChannelUp(channel=leg.channel),))
+        case _:
+            return Recovery()
+
+
+def _not_dialled(channel: ChannelId) -> i.ChannelRefused:
+    detail = "the order to dial may not have reached Asterisk"
+    return i.ChannelRefused(channel=channel, cause=EndCause.LOST, detail=detail)
+
+
+def _running(call: Call, seen: Seen) -> Recovery:
+    prompt, background, playing = call.prompt, call.background, seen.playing
     made = _prompt(call, prompt, playing) if prompt is not None else Recovery()
-    facts, effects = made.facts, made.effects + _open_question(call)
+    facts, effects = made.facts, made.effects + _open_question(call) + order_again(call)
+    effects += admission.order_again(call)
+    for leg in call.further_legs:
+        joined = _leg(leg, seen.legs.get(leg.channel), call.channel)
+        facts, effects = facts + joined.facts, effects + joined.effects
     if background is not None:
         if background.state is BackgroundState.PREPARING:
             effects += (prepare(background),)
@@ -133,13 +208,18 @@ def _prompt(call: Call, prompt: Prompt, playing: bool) -> Recovery:
             order = prompt.order
             return Recovery(effects=(PrepareMedia(prompt=order.id, phrases=order.phrases),))
         case PromptState.STARTING if playing:
-            return Recovery(facts=(i.PlaybackStarted(playback=playback),))
+            return Recovery(facts=(i.PlaybackStarted(playback=playback), *_anew(prompt)))
         case PromptState.STARTING:
             # It never left us, or ended in the gap: heard twice is better than never
-            return Recovery(effects=(play_now(call, prompt),))
+            return Recovery(facts=_anew(prompt), effects=(play_now(call, prompt),))
         case PromptState.PLAYING if not playing:
             return Recovery(facts=(i.PlaybackFinished(playback=playback),))
         case PromptState.COLLECTING:
             return Recovery(facts=(i.Resumed(),))
         case _:
-            return Recovery()
+            return Recovery(facts=_anew(prompt))
+
+
+def _anew(prompt: Prompt) -> tuple[i.Input, ...]:
+    """Whoever listened for the prompt is gone with the adapter that was."""
+    return () if prompt.order.listen is None else (i.Resumed(),)

@@ -50,6 +50,10 @@ class App:
         webhook_encryption_format: how the ciphertext is written.
         webhook_secret: ``whsec_...``, signs all webhooks.
         allowed_destinations: rules for `adapter.core.destinations.Destinations`.
+        max_concurrent_calls: so many live calls at a time; None for no limit.
+        calls_per_second: so many calls are dialled in a second; None for no limit.
+        suspended_at: seconds since the epoch; None when it is not suspended.
+        hang_up: while it is suspended its live calls are ended.
     """
 
     id: str
@@ -59,10 +63,19 @@ class App:
     webhook_encryption_format: EncryptionFormat
     webhook_secret: str = field(repr=False)
     allowed_destinations: tuple[str, ...]
+    max_concurrent_calls: int | None = None
+    calls_per_second: float | None = None
+    suspended_at: float | None = None
+    hang_up: bool = False
 
     def key_matches(self, key: str) -> bool:
         """Whether this is its key."""
         return key_matches(key, self.key_hash)
+
+    @property
+    def suspended(self) -> bool:
+        """Whether it may only look at its calls and end them."""
+        return self.suspended_at is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +90,7 @@ class Trunk:
         register: we register with it.
         match: addresses and networks its calls come from.
         caller_id_header: which header names the caller of its calls.
+        srtp: its calls have encrypted audio, both ways, or are refused.
     """
 
     name: str
@@ -86,6 +100,7 @@ class Trunk:
     register: bool
     match: tuple[str, ...]
     caller_id_header: CallerIdHeader
+    srtp: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,10 +142,15 @@ class Domain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Number:
-    """A telephone number of an app.
+    """A telephone number of an app. Several apps share one, each with a PIN of its own.
 
     Attributes:
         number: digits without the plus.
+        pin: of a shared number: the digits by which a caller reaches this app; else empty.
+        pin_prompt: of a shared number: asks for the PIN; a prompt of the app, None for the one
+            that is shipped.
+        pin_retry_prompt: the same after a wrong PIN.
+        pin_goodbye_prompt: the same before the call is ended.
         app: id of its app; empty when it belongs to a domain.
         domain: name of its domain; empty when it belongs to an app.
         service: what answers it: an app's ``voice``, a domain's ``ivr``.
@@ -141,9 +161,14 @@ class Number:
         greeting: answered with this prompt of the app, or `DEFAULT_GREETING_NAME`; None: rings.
         outbound_greeting: the same for outbound calls, once they are answered; None: nothing.
         accept_timeout: seconds an inbound call waits for the application.
+        voicemail_detection: outbound calls look for an answering machine, unless they say.
     """
 
     number: str
+    pin: str = ""
+    pin_prompt: str | None = None
+    pin_retry_prompt: str | None = None
+    pin_goodbye_prompt: str | None = None
     app: str
     domain: str = ""
     service: Literal["voice", "ivr"] = "voice"
@@ -154,6 +179,12 @@ class Number:
     greeting: str | None
     outbound_greeting: str | None
     accept_timeout: float
+    voicemail_detection: bool = False
+
+    @property
+    def name(self) -> str:
+        """What tells it from others: ``46123``, or ``46123*9876`` with a PIN."""
+        return f"{self.number}*{self.pin}" if self.pin else self.number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,12 +213,14 @@ class Phone:
         password: of digest authentication.
         name: of its owner, shown to who is called; None when there is none.
         recording: its calls may be recorded.
+        srtp: its calls have encrypted audio, or are refused.
     """
 
     extension: str
     password: str = field(repr=False)
     name: str | None
     recording: bool
+    srtp: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +241,8 @@ class DeclaredApp:
     webhook_encryption_format: EncryptionFormat
     webhook_secret: str | None = field(repr=False)
     allowed_destinations: tuple[str, ...]
+    max_concurrent_calls: int | None = None
+    calls_per_second: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

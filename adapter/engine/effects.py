@@ -4,6 +4,9 @@ Commands to Asterisk go out one after the other for each call, in the order in w
 gave them. What may be slow, making media and asking the application, runs beside that line, so that
 a hang-up never waits for it; the same slow effect is never under way twice, so it may be ordered
 again at a reconnect. While a call has nothing to run it has no task.
+
+An offered call rings a moment later: an application that answers at once, as most do, spares its
+caller a ringing tone of an instant, and everybody a request and a SIP message.
 """
 
 from __future__ import annotations
@@ -14,38 +17,64 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from adapter.core.faults import AsteriskDown, MediaUnavailable, NoAnswer
+from adapter.core.faults import (
+    AsteriskDown,
+    ListeningFailed,
+    MediaUnavailable,
+    NoAnswer,
+    RecordingFailed,
+)
 from adapter.core.ids import CallId
-from adapter.core.inputs import Input, Instructed, MediaFailed, MediaReady, QuestionFailed
-from adapter.core.model import Call
-from adapter.core.outputs import Ask, Effect, PrepareMedia
-from adapter.engine.ports import Applications, Asterisk, Speech
+from adapter.core.inputs import (
+    Input,
+    Instructed,
+    MediaFailed,
+    MediaReady,
+    NotAdmitted,
+    QuestionFailed,
+    RecordingLost,
+    RecordingSaved,
+    RecordingStarted,
+    SpeechBegan,
+    SpeechHeard,
+    SpeechLost,
+)
+from adapter.core.model import Call, CallState, Heard
+from adapter.core.outputs import (
+    Admit,
+    Ask,
+    Effect,
+    PrepareMedia,
+    Record,
+    RenewRecording,
+    Ring,
+    SaveRecording,
+    StartListening,
+    StopListening,
+)
+from adapter.engine.ports import World
 
 log = logging.getLogger(__name__)
+
+RING_AFTER = 0.2  # seconds
 
 
 class Effects:
     """The runner.
 
     Args:
-        asterisk: carries out commands.
-        speech: makes media ready.
-        applications: answer questions.
+        world: carries them out.
         row: a live call as it is now.
         tell: takes the facts.
     """
 
     def __init__(
         self,
-        asterisk: Asterisk,
-        speech: Speech,
-        applications: Applications,
+        world: World,
         row: Callable[[CallId], Call | None],
         tell: Callable[[CallId, Input], None],
     ) -> None:
-        self._asterisk = asterisk
-        self._speech = speech
-        self._applications = applications
+        self._world = world
         self._row = row
         self._tell = tell
         self._lines: dict[CallId, deque[Effect]] = {}
@@ -55,15 +84,10 @@ class Effects:
     def run(self, call: CallId, effects: Sequence[Effect]) -> None:
         """Start effects of one call; returns at once."""
         for effect in effects:
-            if isinstance(effect, PrepareMedia):
-                self._start_slow(call, effect, self._prepare(call, effect))
-            elif isinstance(effect, Ask):
-                self._start_slow(call, effect, self._ask(call, effect))
-            elif (line := self._lines.get(call)) is None:
-                self._lines[call] = deque([effect])
-                self._start(self._run_line(call))
+            if (work := self._slowly(call, effect)) is not None:
+                self._start_slow(call, effect, work)
             else:
-                line.append(effect)
+                self._queue(call, effect)
 
     def idle(self, call: CallId) -> bool:
         """Whether nothing of the call is on its way to Asterisk."""
@@ -80,6 +104,28 @@ class Effects:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _slowly(self, call: CallId, effect: Effect) -> Coroutine[Any, Any, None] | None:
+        """The work of an effect that others do not wait for; None when it has its turn."""
+        match effect:
+            case PrepareMedia():
+                return self._prepare(call, effect)
+            case Ask():
+                return self._ask(call, effect)
+            case Admit():
+                return self._admit(call, effect)
+            case Ring():
+                return self._ring(call, effect)
+            case Record():
+                return self._record(call, effect)
+            case RenewRecording():
+                return self._renew(call, effect)
+            case SaveRecording():
+                return self._save(call, effect)
+            case StartListening():
+                return self._listen(call, effect)
+            case _:
+                return None
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -102,6 +148,13 @@ class Effects:
             if not running:
                 del self._slow[call]
 
+    def _queue(self, call: CallId, effect: Effect) -> None:
+        if (line := self._lines.get(call)) is None:
+            self._lines[call] = deque([effect])
+            self._start(self._run_line(call))
+        else:
+            line.append(effect)
+
     async def _run_line(self, call: CallId) -> None:
         line = self._lines[call]
         try:
@@ -112,7 +165,9 @@ class Effects:
 
     async def _perform(self, call: CallId, effect: Effect) -> None:
         try:
-            fact = await self._asterisk.perform(effect)
+            if isinstance(effect, StopListening):
+                await self._leave(call, effect)
+            fact = await self._world.asterisk.perform(effect)
             if fact is not None:
                 self._tell(call, fact)
         except AsteriskDown as down:
@@ -122,9 +177,15 @@ class Effects:
         except Exception:
             log.exception("effect failed", extra={"call": call, "effect": type(effect).__name__})
 
+    async def _ring(self, call: CallId, effect: Ring) -> None:
+        await asyncio.sleep(RING_AFTER)
+        row = self._row(call)
+        if row is not None and row.state is CallState.OFFERED:
+            self._queue(call, effect)
+
     async def _prepare(self, call: CallId, effect: PrepareMedia) -> None:
         try:
-            media = await self._speech.prepare(effect.phrases)
+            media = await self._world.speech.prepare(effect.phrases)
         except MediaUnavailable as unavailable:
             fact: Input = MediaFailed(prompt=effect.prompt, reason=str(unavailable))
         except Exception:
@@ -139,7 +200,7 @@ class Effects:
         if row is None:
             return
         try:
-            instruction = await self._applications.ask(row, effect)
+            instruction = await self._world.applications.ask(row, effect)
         except NoAnswer as none:
             fact: Input = QuestionFailed(question=effect.question, reason=str(none))
         except Exception:
@@ -148,3 +209,92 @@ class Effects:
         else:
             fact = Instructed(question=effect.question, instruction=instruction)
         self._tell(call, fact)
+
+    async def _admit(self, call: CallId, effect: Admit) -> None:
+        row = self._row(call)
+        if row is None:
+            return
+        try:
+            fact: Input = self._world.admissions.admit(row, effect)
+        except Exception:
+            log.exception("a code could not be judged", extra={"call": call})
+            fact = NotAdmitted(attempt=effect.attempt)
+        self._tell(call, fact)
+
+    async def _record(self, call: CallId, effect: Record) -> None:
+        recording = effect.recording
+        try:
+            await self._world.recorder.start(effect.channel, recording)
+        except (RecordingFailed, AsteriskDown) as failed:
+            fact: Input = RecordingLost(recording=recording, reason=str(failed))
+        except Exception:
+            log.exception("a recording could not be started", extra={"call": call})
+            fact = RecordingLost(recording=recording, reason="internal error")
+        else:
+            fact = RecordingStarted(recording=recording)
+        self._tell(call, fact)
+
+    async def _renew(self, call: CallId, effect: RenewRecording) -> None:
+        """No fact: the recording ends as it would have; only what it holds is at stake."""
+        await self._begun(call, effect)
+        try:
+            await self._world.recorder.renew(effect.channel, effect.recording)
+        except (RecordingFailed, AsteriskDown) as failed:
+            detail = {"call": call, "recording": effect.recording, "error": str(failed)}
+            log.warning("a further party may be missing in a recording", extra=detail)
+        except Exception:
+            log.exception("a recording could not be renewed", extra={"call": call})
+
+    async def _save(self, call: CallId, effect: SaveRecording) -> None:
+        recording = effect.recording
+        await self._begun(call, effect)
+        try:
+            saved = await self._world.recorder.save(effect.channel, recording)
+        except (RecordingFailed, AsteriskDown) as failed:
+            fact: Input = RecordingLost(recording=recording, reason=str(failed))
+        except Exception:
+            log.exception("a recording could not be saved", extra={"call": call})
+            fact = RecordingLost(recording=recording, reason="internal error")
+        else:
+            fact = RecordingSaved(recording=recording, saved=saved)
+        self._tell(call, fact)
+
+    async def _begun(self, call: CallId, effect: RenewRecording | SaveRecording) -> None:
+        """Wait for the earlier orders about its monitor that are still under way."""
+        for other, task in list(self._slow.get(call, {}).items()):
+            if other == effect:
+                return
+            match other:
+                case Record(recording=recording) | RenewRecording(recording=recording):
+                    if recording == effect.recording:
+                        await asyncio.wait([task])
+
+    async def _listen(self, call: CallId, effect: StartListening) -> None:
+        listening = effect.listening
+        fact: Input = SpeechLost(listening=listening, reason="internal error")
+        try:
+            fact = SpeechHeard(listening=listening, heard=await self._heard(call, effect))
+        except* (ListeningFailed, AsteriskDown) as failed:
+            fact = SpeechLost(listening=listening, reason=str(failed.exceptions[0]))
+        except* Exception:
+            log.exception("nobody could listen", extra={"call": call})
+        self._tell(call, fact)
+
+    async def _heard(self, call: CallId, effect: StartListening) -> Heard:
+        asterisk, listening = self._world.asterisk, effect.listening
+
+        def began() -> None:
+            self._tell(call, SpeechBegan(listening=listening))
+
+        connection = await asterisk.open_audio(effect.channel, listening)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asterisk.join_audio(listening))
+            ears = group.create_task(self._world.ears.listen(connection, effect.listen, began))
+        return ears.result()
+
+    async def _leave(self, call: CallId, effect: StopListening) -> None:
+        """Whoever listens is gone before what he listens to is taken away."""
+        for other, task in list(self._slow.get(call, {}).items()):
+            if isinstance(other, StartListening) and other.listening == effect.listening:
+                task.cancel()
+                await asyncio.wait([task])

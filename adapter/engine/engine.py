@@ -19,24 +19,26 @@ from time import perf_counter
 from adapter.core.call import step
 from adapter.core.errors import CallUnknown
 from adapter.core.faults import StoreFailed
-from adapter.core.ids import CallId, ChannelId
+from adapter.core.ids import CallId, ChannelId, call_of
 from adapter.core.inputs import Input, Opening
-from adapter.core.message import Message, Queued
+from adapter.core.layout import SNOOP, names_of
+from adapter.core.message import Kept, Message, Queued, Told
 from adapter.core.model import Call
 from adapter.core.outputs import Notice, Step
 from adapter.engine.effects import Effects
 from adapter.engine.ports import (
-    Applications,
-    Asterisk,
     Contract,
     Observer,
     Outbox,
-    Speech,
     Store,
+    World,
 )
 from adapter.engine.timers import Timers
 
 log = logging.getLogger(__name__)
+
+Reply = Callable[[Call], Kept | None]
+"""Words the reply to a command from the new row. What it returns is written with that row."""
 
 
 class Engine:
@@ -46,9 +48,7 @@ class Engine:
         store: where rows stand.
         outbox: is told of new webhooks.
         contracts: front ends by name.
-        asterisk: carries out effects.
-        speech: makes media.
-        applications: answer questions.
+        world: carries effects out.
         observer: counts.
         now: seconds since the epoch; must not jump.
         fatal: called when a fact could not be written.
@@ -60,9 +60,7 @@ class Engine:
         store: Store,
         outbox: Outbox,
         contracts: Mapping[str, Contract],
-        asterisk: Asterisk,
-        speech: Speech,
-        applications: Applications,
+        world: World,
         observer: Observer,
         now: Callable[[], float],
         fatal: Callable[[StoreFailed], None],
@@ -73,11 +71,12 @@ class Engine:
         self._observer = observer
         self._now = now
         self._fatal = fatal
+        self._watchers: dict[str, Callable[[str], None]] = {}
         self._live: dict[CallId, Call] = {}
         self._quiet = asyncio.Event()
         self._quiet.set()
         self._by_channel: dict[ChannelId, CallId] = {}
-        self.effects = Effects(asterisk, speech, applications, self._live.get, self.tell)
+        self.effects = Effects(world, self._live.get, self.tell)
         self.timers = Timers(now, self.tell)
 
     def load(self) -> list[Call]:
@@ -89,16 +88,26 @@ class Engine:
             self._by_channel[call.channel] = call.id
         return calls
 
-    def open(self, given: Opening) -> Call:
+    def open(self, given: Opening, reply: Reply | None = None) -> Call:
         """Make a call.
+
+        Args:
+            given: what opens it.
+            reply: called with the new row, before anything is written.
 
         Raises:
             StoreFailed: nothing was written.
         """
-        return self._apply(None, given)
+        return self._apply(None, given, reply)
 
-    def apply(self, call: CallId, given: Input) -> Call:
+    def apply(self, call: CallId, given: Input, reply: Reply | None = None) -> Call:
         """Give a command to a call.
+
+        Args:
+            call: its id.
+            given: the command.
+            reply: called with the new row, before anything is written; also when the command
+                changes nothing.
 
         Returns:
             The new row.
@@ -107,7 +116,7 @@ class Engine:
             CoreError: it cannot be; nothing has changed.
             StoreFailed: nothing was written.
         """
-        return self._apply(self._known(call), given)
+        return self._apply(self._known(call), given, reply)
 
     def would(self, call: CallId, given: Input) -> Call:
         """Raise what `apply` would raise, and change nothing. Returns the row as it is."""
@@ -129,9 +138,34 @@ class Engine:
         """The row of a call, live or ended."""
         return self._live.get(call) or self._store.load(call)
 
+    def kept(self, contract: str, owner: str, key: str) -> Kept | None:
+        """The answer that a request of a tenant had under this key."""
+        return self._store.kept(contract, owner, key)
+
+    def events(self, contract: str, owner: str, after: int, limit: int) -> list[Told]:
+        """What a tenant was told: up to `limit` messages behind a cursor, in order."""
+        return self._store.events(contract, owner, after, limit)
+
+    def watch(self, contract: str, told: Callable[[str], None]) -> None:
+        """Call `told` with the tenant after each commit that has messages of a contract.
+
+        There is one watcher for each contract. It must not raise and must be quick.
+        """
+        self._watchers[contract] = told
+
     def call_on(self, channel: ChannelId) -> CallId | None:
-        """The live call that a channel belongs to."""
-        return self._by_channel.get(channel)
+        """The live call that a channel belongs to; a further leg has its call in its id."""
+        known = self._by_channel.get(channel) or call_of(channel)
+        return known if known in self._live else None
+
+    def owns(self, name: str) -> bool:
+        """Whether a channel or a bridge has its place in a live row.
+
+        A snoop has it for as long as its call: told to go, it goes with the next frame of the
+        channel (`adapter.ari.listening`).
+        """
+        call = self._live.get(self._by_channel.get(ChannelId(name)) or call_of(name) or CallId(""))
+        return call is not None and (name.endswith(SNOOP) or name in names_of(call))
 
     @property
     def live(self) -> Mapping[CallId, Call]:
@@ -153,13 +187,18 @@ class Engine:
             raise CallUnknown
         return row
 
-    def _apply(self, row: Call | None, given: Input) -> Call:
+    def _apply(self, row: Call | None, given: Input, reply: Reply | None = None) -> Call:
         begun = perf_counter()
         now = self._now()
         made = step(row, given, now)
+        kept = reply(made.call) if reply else None
         if not made.late:
             messages = self._messages(made.call, made.notices, now) if made.notices else ()
-            self._follow(made, self._store.save(made, given, now, messages))
+            self._follow(made, self._store.save(made, given, now, messages, kept))
+            if messages and (told := self._watchers.get(made.call.contract)):
+                told(made.call.owner)
+        elif kept is not None:
+            self._store.keep(kept, now)
         self._observer.stepped(made, given, now, perf_counter() - begun)
         return made.call
 
@@ -183,6 +222,8 @@ class Engine:
             self.effects.run(call.id, made.effects)
 
     def _messages(self, call: Call, notices: Sequence[Notice], now: float) -> tuple[Message, ...]:
+        if not call.owner:  # nobody is to be told
+            return ()
         contract = self._contracts[call.contract]
         wordings = [wording for notice in notices for wording in contract.word(call, notice, now)]
         return tuple(

@@ -2,21 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from adapter.core.ids import CallId, ChannelId, PlaybackId
-from adapter.core.inputs import CallArrived, Input, OfferCall
-from adapter.core.message import Message, Queued
-from adapter.core.model import Call, EndCause, Instruction, Media, Phrase
-from adapter.core.outputs import Ask, Effect, HangupReason, Notice, Step
+from adapter.core.ids import (
+    BridgeId,
+    CallId,
+    ChannelId,
+    ListeningId,
+    PlaybackId,
+    RecordingId,
+)
+from adapter.core.inputs import Admitted, CallArrived, Input, NotAdmitted, OfferCall
+from adapter.core.message import Kept, Message, Queued, Told
+from adapter.core.model import (
+    Call,
+    EndCause,
+    Heard,
+    Instruction,
+    Listen,
+    Media,
+    Phrase,
+    Saved,
+)
+from adapter.core.outputs import Admit, Ask, Effect, HangupReason, Notice, Step
 from adapter.core.resume import ChannelState, SeenChannel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wording:
-    """A notice in a contract's words: `body` is JSON text, `event` names it for people."""
+    """A notice in a contract's words.
+
+    Attributes:
+        event: names it for people.
+        url: where it goes; "" when it is for the pull feed only.
+        body: JSON text.
+    """
 
     event: str
     url: str
@@ -27,16 +49,30 @@ class Store(Protocol):
     """Calls and their journal; writes are transactions and do not wait."""
 
     def save(
-        self, step: Step, given: Input, now: float, messages: Sequence[Message]
+        self,
+        step: Step,
+        given: Input,
+        now: float,
+        messages: Sequence[Message],
+        kept: Kept | None = None,
     ) -> Sequence[Queued]:
-        """Write the row, a journal line and the webhooks in one transaction.
+        """Write the row, a journal line, the webhooks and a kept answer in one transaction.
 
         Returns:
-            The webhooks with their rows.
+            The webhooks that are to be delivered, with their rows.
 
         Raises:
             StoreFailed: nothing was written.
         """
+
+    def keep(self, kept: Kept, now: float) -> None:
+        """Write a kept answer alone: its request changed no call. Raises StoreFailed."""
+
+    def kept(self, contract: str, owner: str, key: str) -> Kept | None:
+        """The answer that is kept under a key."""
+
+    def events(self, contract: str, owner: str, after: int, limit: int) -> list[Told]:
+        """Up to `limit` messages of a tenant behind a cursor, in the order of their commits."""
 
     def load(self, call: CallId) -> Call | None:
         """The row of a call, live or ended."""
@@ -93,8 +129,56 @@ class Asterisk(Protocol):
     async def playing(self, playback: PlaybackId) -> bool:
         """Whether a playback exists. Raises AsteriskDown."""
 
+    async def members(self, bridge: BridgeId) -> frozenset[ChannelId] | None:
+        """The channels in a bridge; None without such a bridge. Raises AsteriskDown."""
+
     async def channels(self) -> Iterable[SeenChannel]:
         """All channels under our control. Raises AsteriskDown."""
+
+    async def bridges(self) -> Iterable[BridgeId]:
+        """All bridges. Raises AsteriskDown."""
+
+    async def open_audio(self, channel: ChannelId, listening: ListeningId) -> str:
+        """Hold the audio of a channel ready; the id of the connection that brings it.
+
+        Raises:
+            ListeningFailed: it can't be had.
+            AsteriskDown: no answer.
+        """
+
+    async def join_audio(self, listening: ListeningId) -> None:
+        """Let the audio flow, once somebody connects for it. Raises as `open_audio`."""
+
+
+class Ears(Protocol):
+    """Recognises speech."""
+
+    async def listen(self, connection: str, listen: Listen, began: Callable[[], None]) -> Heard:
+        """Wait until somebody has spoken; `began` is called when that begins.
+
+        As long as it takes: whoever waits no more cancels it.
+
+        Raises:
+            ListeningFailed: nothing can be recognised.
+        """
+
+
+class Recorder(Protocol):
+    """Records calls. All may be asked for again: once more changes nothing."""
+
+    async def start(self, channel: ChannelId, recording: RecordingId) -> None:
+        """Begin. Raises RecordingFailed, AsteriskDown."""
+
+    async def renew(self, channel: ChannelId, recording: RecordingId) -> None:
+        """Go on in the same files with a new monitor. Raises RecordingFailed, AsteriskDown."""
+
+    async def save(self, channel: ChannelId | None, recording: RecordingId) -> Saved:
+        """End it, and make the file whole; `channel` is None when it is gone.
+
+        Raises:
+            RecordingFailed: there is no file.
+            AsteriskDown: no answer.
+        """
 
 
 class Applications(Protocol):
@@ -106,6 +190,34 @@ class Applications(Protocol):
         Raises:
             NoAnswer: it gave none that can be used.
         """
+
+
+class Admissions(Protocol):
+    """Decides whose a call is by the code that its caller brings."""
+
+    def admit(self, call: Call, order: Admit) -> Admitted | NotAdmitted:
+        """Judge a code. Quick; may be asked for again, and says the same again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What carries effects out.
+
+    Attributes:
+        asterisk: commands.
+        speech: makes media ready.
+        applications: answer questions.
+        admissions: judge codes.
+        ears: recognise speech.
+        recorder: records.
+    """
+
+    asterisk: Asterisk
+    speech: Speech
+    applications: Applications
+    admissions: Admissions
+    ears: Ears
+    recorder: Recorder
 
 
 class Observer(Protocol):

@@ -13,8 +13,8 @@ import logging
 from adapter.core.faults import AsteriskDown
 from adapter.core.ids import CallId, call_of
 from adapter.core.model import Call
-from adapter.core.outputs import Hangup, HangupReason
-from adapter.core.resume import Seen, heard_now, resume
+from adapter.core.outputs import DestroyBridge, Hangup, HangupReason
+from adapter.core.resume import Seen, heard_now, rebuild, rejoin, resume
 from adapter.engine.engine import Engine
 from adapter.engine.ports import Asterisk
 from adapter.engine.routing import Routing
@@ -61,25 +61,31 @@ async def _one(engine: Engine, asterisk: Asterisk, call: CallId) -> None:
 
 
 async def _look(asterisk: Asterisk, row: Call) -> Seen:
-    channel = await asterisk.channel(row.channel)
     heard = heard_now(row)
-    return Seen(channel=channel, playing=heard is not None and await asterisk.playing(heard))
+    return Seen(
+        channel=await asterisk.channel(row.channel),
+        playing=heard is not None and await asterisk.playing(heard),
+        legs={leg.channel: await asterisk.channel(leg.channel) for leg in row.further_legs},
+        members=await asterisk.members(row.bridge.id) if row.bridge else None,
+    )
 
 
 def _recover(engine: Engine, row: Call, seen: Seen) -> None:
     recovery = resume(row, seen)
     if recovery.facts or recovery.effects:
         log.info("call resumed", extra={"call": row.id, "state": row.state, "seen": repr(seen)})
+    engine.effects.run(row.id, rebuild(row, seen))
     for fact in recovery.facts:
         engine.tell(row.id, fact)
     engine.effects.run(row.id, recovery.effects)
     if (now := engine.live.get(row.id)) is not None:
+        engine.effects.run(row.id, rejoin(row, now, seen))
         engine.timers.arm(now)
 
 
 async def _strangers(engine: Engine, asterisk: Asterisk, routing: Routing) -> None:
     for seen in await asterisk.channels():
-        if engine.call_on(seen.id) is not None:
+        if engine.owns(seen.id):
             continue
         if seen.arrival is not None:
             routing.take(seen.arrival)
@@ -88,3 +94,7 @@ async def _strangers(engine: Engine, asterisk: Asterisk, routing: Routing) -> No
             owner = call_of(seen.id) or CallId(seen.id)
             hangup = Hangup(channel=seen.id, reason=HangupReason.NORMAL)
             engine.effects.run(owner, (hangup,))
+    for bridge in await asterisk.bridges():
+        call = call_of(bridge)
+        if call is not None and not engine.owns(bridge):
+            engine.effects.run(call, (DestroyBridge(bridge=bridge),))

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 _TOLD = {
     EndCause.NOT_FOUND: HangupReason.UNALLOCATED,
     EndCause.REJECTED: HangupReason.REJECTED,
+    EndCause.BUSY: HangupReason.BUSY,
     EndCause.CONGESTION: HangupReason.CONGESTION,
 }
 
@@ -57,6 +58,9 @@ class Routing:
         playback = getattr(fact, "playback", None)
         if playback is not None:
             return call_of(playback)
+        bridge = getattr(fact, "bridge", None)
+        if bridge is not None:
+            return call_of(bridge)
         channel = getattr(fact, "channel", None)
         return self._engine.call_on(channel) if channel is not None else None
 

@@ -12,10 +12,12 @@ from collections.abc import Callable
 from adapter.core.ids import CallId
 from adapter.core.inputs import (
     BackgroundDeadline,
+    BridgeDeadline,
     CallDeadline,
     DialogueDeadline,
     Input,
     PromptDeadline,
+    RecordingDeadline,
 )
 from adapter.core.model import Call
 
@@ -57,6 +59,10 @@ class Timers:
 
     def _pass(self, armed: CallId) -> None:
         call, at, _ = self._armed.pop(armed)
+        if call.bridge and at in call.bridge.deadlines:
+            self._tell(call.id, BridgeDeadline(at=at))
+        if call.recording and call.recording.deadline == at:
+            self._tell(call.id, RecordingDeadline(at=at))
         if call.prompt and call.prompt.deadline == at:
             self._tell(call.id, PromptDeadline(at=at))
         if call.background and call.background.deadline == at:

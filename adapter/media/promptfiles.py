@@ -1,8 +1,9 @@
-"""Prompt files of domains: what a tenant's application stores, lists, fetches and plays by name.
+"""Prompt files, below the media folder: those of domains by their names, those of apps by content.
 
-Two files for each, below the media folder::
+What a domain's application stores, lists, fetches and plays by name is kept as it was brought and
+as Asterisk plays it (`adapter.media.decoding`)::
 
-    domains/<domain>/<name>.wav          as Asterisk plays it: 8 kHz, mono, 16 bits
+    domains/<domain>/<name>.wav          and <name>.wav16 where the source is wide
     domains/<domain>/files/<name>        as it was brought
 
 A file's name with and without `.wav` is the same file; the later one wins, and is listed as it was
@@ -10,25 +11,93 @@ last brought. Names are escaped to one part of a path each, so that none leaves 
 (`adapter.media.prompts`). Each of the two files is whole or not there; a crash between them leaves
 a new original with the old audio, and a request that was not answered.
 
-Not here: prompts of apps, which `ari-voice apply` stores (`adapter.commands.apply`).
+A prompt of an app is ``prompts/<first two of its digest>/<the rest>.wav``: a name made of the
+content, so that storing one changes nothing that is in use. Which app calls it what is a row
+(`adapter.store.provisioning`), not here.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import logging
+import shutil
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
 from adapter.core.faults import MediaUnavailable
-from adapter.media import wav
-from adapter.media.prompts import escaped
+from adapter.media import decoding, wav
+from adapter.media.prompts import STORED, escaped
+
+log = logging.getLogger(__name__)
 
 FOLDER: Final = "domains"
 """Below the media folder."""
 
 _ENDING = ".wav"
+
+
+def keep(folder: Path, content: bytes, name: str = "") -> tuple[str, str]:
+    """Keep a prompt of an app. Slow: call it in a thread.
+
+    Args:
+        folder: the media folder.
+        content: an audio file.
+        name: what the file is called; its ending tells raw G.711.
+
+    Returns:
+        The path of what is played, below the folder, and the SHA-256 of the file, in hex.
+
+    Raises:
+        ValueError: it is not audio that can be used; the text says why.
+        OSError: it can't be written.
+    """
+    digest = hashlib.sha256(content).hexdigest()
+    form = decoding.raw_format(name)  # the same bytes are something else in another raw format
+    named = hashlib.sha256(content + form.encode()).hexdigest() if form else digest
+    relative = f"{STORED}/{named[:2]}/{named[2:]}.wav"
+    try:
+        wav.seconds_of(folder / relative)
+    except (OSError, wav.WavError):
+        decoding.save(folder / relative, decoding.playable(content, name))
+    return relative, digest
+
+
+class AppPrompts:
+    """The audio of apps' prompts, for a server.
+
+    Args:
+        folder: the media folder.
+
+    Attributes:
+        changing: held from `keep` to writing the row, and from removing a row to `drop`: else a
+            removal could take what was just kept.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.changing = asyncio.Lock()
+
+    async def keep(self, content: bytes, name: str) -> tuple[str, str]:
+        """See `keep`."""
+        return await asyncio.to_thread(keep, self._folder, content, name)
+
+    async def drop(self, paths: Sequence[str]) -> None:
+        """Remove audio that no row names any more; what can't be removed is logged."""
+        for path in paths:
+            try:
+                await asyncio.to_thread(decoding.remove, self._folder / path)
+            except OSError as error:
+                log.warning("audio can't be removed", extra={"path": path, "error": str(error)})
+
+    def best(self, path: str) -> Path | None:
+        """The file of the best quality that is kept under a path; None when it is gone."""
+        narrow = self._folder / path
+        wide = decoding.wide_of(narrow)
+        return wide if wide.is_file() else narrow if narrow.is_file() else None
 
 
 class PromptFiles:
@@ -64,10 +133,10 @@ class PromptFiles:
         return next((path for path in candidates if path.is_file()), None)
 
     async def put(self, domain: str, name: str, content: bytes) -> None:
-        """Keep a WAV file; one of the same name is replaced.
+        """Keep an audio file; one of the same name is replaced.
 
         Raises:
-            ValueError: not a WAV file that can be used, or not a name; the text says why.
+            ValueError: not audio that can be used, or not a name; the text says why.
             OSError: it can't be written.
         """
         await asyncio.to_thread(self._put, domain, name, content)
@@ -82,6 +151,16 @@ class PromptFiles:
             OSError: it can't be removed.
         """
         return await asyncio.to_thread(self._delete, domain, name)
+
+    async def forget(self, domain: str) -> None:
+        """Remove all files of a domain that is no more.
+
+        Raises:
+            OSError: one can't be removed.
+        """
+        folder = self._folder / _domain(domain)
+        if folder.is_dir():
+            await asyncio.to_thread(shutil.rmtree, folder)
 
     async def listed(self, domain: str, after: str, limit: int) -> list[tuple[str, int]]:
         """Names and sizes in bytes, in the order of the names.
@@ -99,11 +178,11 @@ class PromptFiles:
     def _put(self, domain: str, name: str, content: bytes) -> None:
         played = self._folder / _played(domain, name)
         here, other = self._originals(domain, name)
-        telephone = wav.to_telephone(content)
+        audio = decoding.playable(content, name)
         with self._replacing:
             wav.save(here, content)
             other.unlink(missing_ok=True)
-            wav.save(played, telephone)
+            decoding.save(played, audio)
 
     def _delete(self, domain: str, name: str) -> bool:
         try:
@@ -113,8 +192,9 @@ class PromptFiles:
             return False
         with self._replacing:
             there = any(path.is_file() for path in originals)
-            for path in (*originals, played):
+            for path in originals:
                 path.unlink(missing_ok=True)
+            decoding.remove(played)
         return there
 
     def _listed(self, domain: str, after: str, limit: int) -> list[tuple[str, int]]:

@@ -21,11 +21,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
 
 from adapter.core.faults import MEDIA_LATE, MediaUnavailable
-from adapter.media import wav
+from adapter.media import decoding, wav
 
 log = logging.getLogger(__name__)
 
@@ -162,11 +163,11 @@ class RemoteAudio:
         """Write a copy with what is known of it; the audio first. None: it is as it was."""
         if content is not None:
             try:
-                telephone = wav.to_telephone(content)
-            except wav.WavError as fault:
+                audio = decoding.playable(content, urlsplit(copy.url).path)
+            except decoding.AudioError as fault:
                 raise MediaUnavailable(f"{copy.url}: {fault}") from fault
             _note(path).unlink(missing_ok=True)  # of the copy before: not of this one
-            wav.save(path, telephone)
+            decoding.save(path, audio)
             self._make_room(path)
         os.utime(path)
         wav.save(_note(path), json.dumps(asdict(copy)).encode())
@@ -177,19 +178,28 @@ class RemoteAudio:
         for path in self._folder.glob("*/*.wav"):
             with contextlib.suppress(FileNotFoundError):
                 state = path.stat()
-                found.append((state.st_mtime, state.st_size, path))
+                size = state.st_size + _size(decoding.wide_of(path))
+                found.append((state.st_mtime, size, path))
         total = sum(size for _, size, _ in found)
         for used, size, path in sorted(found):
             if total <= self._limits.kept or used > time.time() - KEEP:
                 return
             if path != just_written:
                 _note(path).unlink(missing_ok=True)
-                path.unlink(missing_ok=True)
+                decoding.remove(path)
                 total -= size
 
 
 def _note(path: Path) -> Path:
     return path.with_suffix(".json")
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; 0 when there is none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _read(path: Path) -> _Copy | None:

@@ -132,6 +132,14 @@ class TtsCache:
         """Bytes of all files."""
         return self._size
 
+    def ready(self, provider: TTS, request: SpeechRequest) -> Rendered | None:
+        """The file of a request when it is there already; nothing is rendered for it.
+
+        Raises:
+            SpeechError: the provider does not take such a request.
+        """
+        return self._ready(provider, key_of(provider, provider.capabilities.resolve(request)))
+
     async def speech(self, provider: TTS, request: SpeechRequest) -> Rendered:
         """The file of a request, rendered if need be.
 
@@ -145,9 +153,8 @@ class TtsCache:
         key = key_of(provider, request)
         render = self._renders.get(key)
         if render is None:
-            ready = self._hand_out(key)
+            ready = self._ready(provider, key)
             if ready is not None:
-                self._observer.tts_hit(provider.name)
                 return ready
             task = asyncio.create_task(self._render(provider, request, key), name=f"tts {key}")
             render = self._renders[key] = _Render(task)
@@ -220,6 +227,12 @@ class TtsCache:
                     raise
                 log.warning("speech is tried again", extra={"provider": provider.name})
             await asyncio.sleep(self._limits.pause)
+
+    def _ready(self, provider: TTS, key: str) -> Rendered | None:
+        ready = self._hand_out(key)
+        if ready is not None:
+            self._observer.tts_hit(provider.name)
+        return ready
 
     def _hand_out(self, key: str) -> Rendered | None:
         """The file, if it is there and as it was; else it is forgotten."""

@@ -2,7 +2,7 @@
 
 Asterisk's `.wav` is 8 kHz, mono, 16-bit PCM and nothing else (lab.md, 4; seen with 22.10): every
 other rate, width or channel count starts to play and then fails. `to_telephone` makes it from any
-PCM WAV of 8 to 48 kHz. MP3, Ogg, A-law and the like are no part of this module.
+PCM WAV of 8 to 48 kHz. MP3, Ogg, A-law and the like are for `adapter.media.decoding`.
 
 The header is read here because the standard library's `wave` refuses WAVE_FORMAT_EXTENSIBLE, which
 most programs write for 24-bit audio, until Python 3.12. The resampler is libsoxr through `soxr`:
@@ -41,6 +41,10 @@ _BLOCK = 65536  # frames converted at a time, so that an hour of audio needs no 
 
 class WavError(ValueError):
     """Not a WAV file that can be used; the text says what is wrong, for the one who sent it."""
+
+
+class WavUncommon(WavError):
+    """A WAV file, but of a kind that is not read here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,7 @@ def to_telephone(content: bytes) -> bytes:
     Raises:
         WavError: see `read`; or there is not one sample in it.
     """
-    pcm = _resample(read(content))
+    pcm = pcm_of(read(content), RATE)
     if not pcm:
         raise WavError("the WAV file has no audio")
     return write(pcm)
@@ -124,14 +128,27 @@ def to_telephone(content: bytes) -> bytes:
 
 def telephone(pcm: bytes, rate: int) -> bytes:
     """Signed 16-bit little-endian mono samples at any rate, at 8 kHz."""
-    if rate == RATE:
-        return pcm
-    return _resample(Wav(rate, 1, 16, memoryview(pcm)))
+    return resampled(pcm, rate, RATE)
 
 
-def write(pcm: bytes) -> bytes:
-    """A WAV file as Asterisk plays it, from 8 kHz 16-bit mono samples."""
-    return _header(len(pcm)) + pcm
+def resampled(pcm: bytes, rate: int, target: int) -> bytes:
+    """Signed 16-bit little-endian mono samples of one rate, at another; both in Hz."""
+    return pcm if rate == target else pcm_of(Wav(rate, 1, 16, memoryview(pcm)), target)
+
+
+def pcm_of(wav: Wav, rate: int) -> bytes:
+    """The audio of a file as signed 16-bit little-endian mono samples at a rate, in Hz."""
+    if wav.rate == rate:
+        return b"".join(_encode(block) for block in _blocks(wav))
+    stream = soxr.ResampleStream(wav.rate, rate, 1, dtype="float32", quality="HQ")
+    parts = [_encode(stream.resample_chunk(block)) for block in _blocks(wav)]
+    parts.append(_encode(stream.resample_chunk(np.zeros(0, np.float32), last=True)))
+    return b"".join(parts)
+
+
+def write(pcm: bytes, rate: int = RATE) -> bytes:
+    """A WAV file of 16-bit mono samples. Asterisk plays 8 kHz as `.wav`, 16 kHz as `.wav16`."""
+    return _header(len(pcm), rate) + pcm
 
 
 def save(path: Path, content: bytes) -> None:
@@ -194,11 +211,11 @@ def _dbfs(amplitude: float) -> float:
     return 20 * math.log10(amplitude) if amplitude else -math.inf
 
 
-def _header(size: int) -> bytes:
+def _header(size: int, rate: int = RATE) -> bytes:
     return struct.pack(
         "<4sI4s4sIHHIIHH4sI",
         *(b"RIFF", size + 36, b"WAVE", b"fmt ", 16),
-        *(_PCM, 1, RATE, RATE * 2, 2, 16),
+        *(_PCM, 1, rate, rate * 2, 2, 16),
         *(b"data", size),
     )
 
@@ -220,13 +237,13 @@ def _layout(chunk: bytes) -> tuple[int, int, int]:
     if kind == _EXTENSIBLE and len(chunk) >= 26:
         (kind,) = struct.unpack_from("<H", chunk, 24)  # the sub-format's first two bytes
     if kind != _PCM:
-        raise WavError(f"the WAV file is {_FORMAT_NAMES.get(kind, f'of kind {kind}')}, not PCM")
+        raise WavUncommon(f"the WAV file is {_FORMAT_NAMES.get(kind, f'of kind {kind}')}, not PCM")
     if channels not in (1, 2):
-        raise WavError(f"the WAV file has {channels} channels, not 1 or 2")
+        raise WavUncommon(f"the WAV file has {channels} channels, not 1 or 2")
     if not 8000 <= rate <= 48000:
-        raise WavError(f"the WAV file has {rate} Hz, not 8000 to 48000")
+        raise WavUncommon(f"the WAV file has {rate} Hz, not 8000 to 48000")
     if bits not in (8, 16, 24, 32) or frame_size != channels * bits // 8:
-        raise WavError(f"the WAV file has {bits}-bit samples, not 8, 16, 24 or 32")
+        raise WavUncommon(f"the WAV file has {bits}-bit samples, not 8, 16, 24 or 32")
     return rate, channels, bits
 
 
@@ -259,16 +276,6 @@ def _decode(data: memoryview, bits: int) -> Samples:
     if bits == 16:
         return np.frombuffer(data, "<i2").astype(np.float32) * _F(2**-15)
     return np.frombuffer(data, "<i4").astype(np.float32) * _F(2**-31)
-
-
-def _resample(wav: Wav) -> bytes:
-    """The audio as 8 kHz 16-bit mono PCM."""
-    if wav.rate == RATE:
-        return b"".join(_encode(block) for block in _blocks(wav))
-    stream = soxr.ResampleStream(wav.rate, RATE, 1, dtype="float32", quality="HQ")
-    parts = [_encode(stream.resample_chunk(block)) for block in _blocks(wav)]
-    parts.append(_encode(stream.resample_chunk(np.zeros(0, np.float32), last=True)))
-    return b"".join(parts)
 
 
 def _encode(samples: Samples) -> bytes:

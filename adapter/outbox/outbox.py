@@ -1,10 +1,10 @@
 """The outbox: takes webhooks from their rows to the customers, at least once and in order.
 
 The engine writes rows in its own transaction and tells `Outbox.notify` after the commit. A row is
-settled only after the answer, so whatever dies in between, the row is still pending and is sent
-again with the same id. Within a lane (a call) a message goes after the one before it was delivered
-or given up; lanes go side by side (`adapter.outbox.lanes` has the shares). There is a task for each
-attempt under way and none for what waits.
+settled only after the answer (`adapter.outbox.ledger` says when), so whatever dies in between, the
+row is still pending and is sent again with the same id. Within a lane (a call) a message goes after
+the one before it was delivered or given up; lanes go side by side (`adapter.outbox.lanes` has the
+shares). There is a task for each attempt under way and none for what waits.
 
 Not here: what a message says and how it is encrypted (its contract, by `dress`), and who may be
 called (the session, `adapter.outbox.egress`).
@@ -21,13 +21,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from aiohttp import ClientSession
 
-from adapter.core.message import Attempt, Backlog, Head, Message, Queued
+from adapter.core.message import Attempt, Message, Queued
 from adapter.outbox import signing
 from adapter.outbox.lanes import Lane, Lanes, origin_of
+from adapter.outbox.ledger import Ledger, Store
 from adapter.outbox.post import Answer, post
 from adapter.outbox.retry import Schedule, parse_retry_after
 
@@ -65,6 +65,8 @@ class Limits:
         timeout: seconds for one attempt in all.
         hold: seconds after which a forgotten hold of a lane ends.
         poll: seconds between looks for rows that another process made pending.
+        settle: seconds until a delivery is written down, at most.
+        settled: deliveries that are written down at once.
     """
 
     concurrency: int = 64
@@ -73,19 +75,8 @@ class Limits:
     timeout: float = 10.0
     hold: float = 5.0
     poll: float = 2.0
-
-
-class Store(Protocol):
-    """What the outbox needs of the store: `adapter.store.outbox.OutboxStore` has it."""
-
-    def head(self, lane: str) -> Queued | None: ...  # noqa: D102 - documented there
-    def heads(self, after: str, limit: int) -> list[Head]: ...  # noqa: D102
-    def delivered(self, row: Queued, attempt: Attempt) -> None: ...  # noqa: D102
-    def failed(self, row: Queued, attempt: Attempt, next_at: float) -> None: ...  # noqa: D102
-    def dead(self, row: Queued, attempt: Attempt, *, disable: str | None = None) -> None: ...  # noqa: D102
-    def disabled(self) -> dict[tuple[str, str], str]: ...  # noqa: D102
-    def data_version(self) -> int: ...  # noqa: D102
-    def backlog(self) -> Backlog: ...  # noqa: D102
+    settle: float = 0.05
+    settled: int = 64
 
 
 class Observer:
@@ -133,6 +124,7 @@ class Outbox:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._store = store
+        self._ledger = Ledger(store, limits.settle, limits.settled)
         self._session = session
         self._dress = dress
         self._schedule = schedule
@@ -237,7 +229,7 @@ class Outbox:
         self._version = self._store.data_version()
         self._gone = self._store.disabled()
         after = ""
-        while heads := self._store.heads(after, _SCAN):
+        while heads := self._ledger.heads(after, _SCAN):
             for head in heads:
                 self._lanes.found(head)
             after = heads[-1].lane
@@ -282,11 +274,12 @@ class Outbox:
         for task, lane in tasks.items():
             if task.cancelled():
                 self._lanes.put_back(lane, self._now())
+        self._ledger.close()
 
     async def _serve(self, lane: Lane) -> None:
         """Deal with the head of a lane that was taken, and give the lane back."""
         try:
-            row = self._lanes.row_of(lane) or self._store.head(lane.name)
+            row = self._lanes.row_of(lane) or self._ledger.head(lane.name)
             if row is None:
                 self._lanes.finish(lane, None)
             elif row.next_at > self._now() or not lane.heads_for(row.message.url):
@@ -314,7 +307,7 @@ class Outbox:
                 self._lanes.put_back(lane, due)
                 self._wake.set()
                 return
-        self._lanes.finish(lane, self._store.head(lane.name) if lane.unread else None)
+        self._lanes.finish(lane, self._ledger.head(lane.name) if lane.unread else None)
 
     async def _ask(self, message: Message, at: float) -> Answer:
         try:
@@ -336,7 +329,7 @@ class Outbox:
     def _settle(self, row: Queued, attempt: Attempt, answer: Answer) -> float | None:
         """Write down what came of an attempt; returns when the next one is, or None."""
         if answer.fault is None:
-            self._store.delivered(row, attempt)
+            self._ledger.delivered(row, attempt)
             seconds = max(0.0, attempt.at + attempt.duration - row.created_at)
             self._observer.delivered(row.message.event, seconds, row.attempts + 1)
             return None

@@ -3,15 +3,21 @@
 ::
 
     PluginError
-    ├── CannotStart            settings, a missing program, a refused key
-    └── SpeechError            one synthesis failed
-        ├── Unavailable        retryable: the service or the program does not answer
-        ├── Timeout            retryable: it took too long
-        ├── QuotaExceeded      no more today; a rate limit that passes says `retryable=True`
-        ├── BadRequest         this text can't be spoken: empty, too long, broken SSML
-        └── VoiceNotSupported  no such voice in this language
+    ├── CannotStart                 settings, a missing program, a refused key
+    │   └── Unreachable             the service does not answer now
+    ├── SpeechError                 one synthesis failed
+    │   └── VoiceNotSupported       no such voice in this language
+    └── RecognitionError            one recognition failed
+        └── LanguageNotSupported    no such language
 
-A message is for the log: it never holds the text that was to be spoken, nor a credential.
+    SpeechError and RecognitionError, both:
+        ├── Unavailable             retryable: the service or the program does not answer
+        ├── Timeout                 retryable: it took too long
+        ├── QuotaExceeded           no more today; a passing rate limit says `retryable=True`
+        └── BadRequest              not with this text, these hints or so much audio
+
+A message is for the log: it never holds the text that was to be spoken or was
+understood, nor a credential.
 """
 
 from __future__ import annotations
@@ -37,28 +43,42 @@ class CannotStart(PluginError):
     """The plug-in can't be used as it is configured; the adapter does not start."""
 
 
+class Unreachable(CannotStart):
+    """Nothing is wrong here, but the service does not answer now.
+
+    When another plug-in of the kind starts, the adapter starts without this one.
+    """
+
+
 class SpeechError(PluginError):
     """One text could not be made speech."""
 
 
-class Unavailable(SpeechError):
+class RecognitionError(PluginError):
+    """One utterance could not be made text."""
+
+
+class Unavailable(SpeechError, RecognitionError):
     """The service or program does not answer, or answered with a failure of its own."""
 
     retryable = True
 
 
-class Timeout(SpeechError):
-    """No speech within the time limit."""
+class Timeout(SpeechError, RecognitionError):
+    """No speech, or no text, within the time limit."""
 
     retryable = True
 
 
-class QuotaExceeded(SpeechError):
+class QuotaExceeded(SpeechError, RecognitionError):
     """The account has nothing left; a second try would only dig deeper."""
 
 
-class BadRequest(SpeechError):
-    """The request can't be served, now or later: the text is empty, too long or malformed."""
+class BadRequest(SpeechError, RecognitionError):
+    """The request can't be served, now or later.
+
+    A text that is empty, too long or malformed; hints that can't be listened for; too much audio.
+    """
 
 
 class VoiceNotSupported(SpeechError):
@@ -73,3 +93,15 @@ class VoiceNotSupported(SpeechError):
         super().__init__(f"no voice {voice!r} for language {language!r}")
         self.language = language
         self.voice = voice
+
+
+class LanguageNotSupported(RecognitionError):
+    """There is no such language, nor one with the same primary tag.
+
+    Attributes:
+        language: as asked for.
+    """
+
+    def __init__(self, language: str) -> None:
+        super().__init__(f"no recognition for language {language!r}")
+        self.language = language

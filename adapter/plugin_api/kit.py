@@ -1,4 +1,6 @@
-"""The conformance kit: tests that every plug-in inherits. Needs pytest, and no plug-in of it.
+"""The conformance kit: tests that every synthesiser inherits; recognisers have `asr_kit.py`.
+
+Needs pytest, and no plug-in of it.
 
 ::
 
@@ -54,18 +56,18 @@ class TTSConformance(ABC):
 
         async def scenario(tts: TTS) -> None:
             offered = tts.capabilities
-            _hold(bool(tts.name) and tts.name == tts.name.lower(), "the name is lower case")
-            _hold(bool(tts.version), "there is a version, it is part of the cache key")
-            _hold(bool(offered.languages), "there is a language")
-            _hold(offered.max_chars >= 100, "a text may have 100 characters")
+            hold(bool(tts.name) and tts.name == tts.name.lower(), "the name is lower case")
+            hold(bool(tts.version), "there is a version, it is part of the cache key")
+            hold(bool(offered.languages), "there is a language")
+            hold(offered.max_chars >= 100, "a text may have 100 characters")
             for tag, voices in offered.languages.items():
-                _hold(bool(voices), f"{tag} has a voice")
+                hold(bool(voices), f"{tag} has a voice")
                 names = {voice.name.casefold() for voice in voices}
-                _hold(len(names) == len(voices), f"the voices of {tag} have different names")
-                _hold(not names & {"", "male", "female", "neutral"}, f"{tag}: no such names")
+                hold(len(names) == len(voices), f"the voices of {tag} have different names")
+                hold(not names & {"", "male", "female", "neutral"}, f"{tag}: no such names")
                 for voice in voices:
-                    _hold(bool(voice.sample_rates), f"{voice.name} has a sample rate")
-                    _hold(offered.pick(tag, voice.name) == (tag, voice), f"{voice.name} is found")
+                    hold(bool(voice.sample_rates), f"{voice.name} has a sample rate")
+                    hold(offered.pick(tag, voice.name) == (tag, voice), f"{voice.name} is found")
 
         self._run(scenario)
 
@@ -76,9 +78,9 @@ class TTSConformance(ABC):
             request = self._request(tts)
             speech = await tts.synthesize(request)
             _, voice = tts.capabilities.pick(request.language, request.voice)
-            _hold(speech.sample_rate in voice.sample_rates, "the sample rate is as promised")
-            _hold(0.5 <= speech.seconds <= 30, f"{speech.seconds:.2f} s for one sentence")
-            _hold(_rms(speech) > SPEECH_RMS, f"a level of {_rms(speech):.0f} is no speech")
+            hold(speech.sample_rate in voice.sample_rates, "the sample rate is as promised")
+            hold(0.5 <= speech.seconds <= 30, f"{speech.seconds:.2f} s for one sentence")
+            hold(_rms(speech) > SPEECH_RMS, f"a level of {_rms(speech):.0f} is no speech")
 
         self._run(scenario)
 
@@ -88,7 +90,7 @@ class TTSConformance(ABC):
         async def scenario(tts: TTS) -> None:
             once = await tts.synthesize(self._request(tts))
             thrice = await tts.synthesize(self._request(tts, "\n".join([self.text] * 3)))
-            _hold(thrice.seconds > 2 * once.seconds, "three sentences are longer than two")
+            hold(thrice.seconds > 2 * once.seconds, "three sentences are longer than two")
 
         self._run(scenario)
 
@@ -98,7 +100,7 @@ class TTSConformance(ABC):
         async def scenario(tts: TTS) -> None:
             primary = self._language(tts).split("-")[0]
             speech = await tts.synthesize(self._request(tts, language=f"{primary}-ZZ"))
-            _hold(_rms(speech) > SPEECH_RMS, f"{primary}-ZZ is spoken")
+            hold(_rms(speech) > SPEECH_RMS, f"{primary}-ZZ is spoken")
 
         self._run(scenario)
 
@@ -153,8 +155,8 @@ class TTSConformance(ABC):
                     speech = await tts.synthesize(self._request(tts, odd + self.text))
                 except BadRequest:
                     continue
-                _hold(speech.seconds > 0.9 * plain.seconds, f"all is spoken after {odd!r}")
-                _hold(speech.seconds < plain.seconds + 8, f"{odd!r} is not obeyed")
+                hold(speech.seconds > 0.9 * plain.seconds, f"all is spoken after {odd!r}")
+                hold(speech.seconds < plain.seconds + 8, f"{odd!r} is not obeyed")
 
         self._run(scenario)
 
@@ -189,7 +191,7 @@ class TTSConformance(ABC):
                 return
             plain = await tts.synthesize(self._request(tts))
             markup = await tts.synthesize(request)
-            _hold(abs(markup.seconds - plain.seconds) < 1, "the tags are not spoken")
+            hold(abs(markup.seconds - plain.seconds) < 1, "the tags are not spoken")
 
         self._run(scenario)
 
@@ -204,7 +206,7 @@ class TTSConformance(ABC):
             for text, speech in zip(texts[:3], together[:3], strict=True):
                 alone = await tts.synthesize(self._request(tts, text))
                 ratio = speech.seconds / alone.seconds
-                _hold(0.9 < ratio < 1.1, "a request has its own audio")
+                hold(0.9 < ratio < 1.1, "a request has its own audio")
 
         self._run(scenario)
 
@@ -214,15 +216,15 @@ class TTSConformance(ABC):
         async def scenario(tts: TTS) -> None:
             length = tts.capabilities.max_chars
             request = self._request(tts, (f"{self.text}\n" * length)[:length])
-            tasks, processes = asyncio.all_tasks(), _children()
+            tasks, processes = asyncio.all_tasks(), children()
             for moment in (0.0, 0.001, 0.005, 0.02):
                 task = asyncio.create_task(_speak(tts, request))
                 await asyncio.wait([task], timeout=moment)
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
-                _hold(asyncio.all_tasks() <= tasks, f"no task is left ({moment} s)")
-                _hold(_children() <= processes, f"no process is left ({moment} s)")
-            _hold(_rms(await tts.synthesize(self._request(tts))) > SPEECH_RMS, "it still works")
+                hold(asyncio.all_tasks() <= tasks, f"no task is left ({moment} s)")
+                hold(children() <= processes, f"no process is left ({moment} s)")
+            hold(_rms(await tts.synthesize(self._request(tts))) > SPEECH_RMS, "it still works")
 
         self._run(scenario)
 
@@ -261,7 +263,8 @@ def _speak(tts: TTS, request: SpeechRequest) -> Coroutine[Any, Any, Speech]:
     return tts.synthesize(request)
 
 
-def _hold(true: bool, that: str) -> None:
+def hold(true: bool, that: str) -> None:
+    """Assert, also where Python or pytest leaves `assert` out."""
     if not true:
         raise AssertionError(f"does not hold: {that}")
 
@@ -275,8 +278,8 @@ def _rms(speech: Speech) -> float:
     return float((sum(sample * sample for sample in samples) / len(samples)) ** 0.5)
 
 
-def _children() -> set[int]:
-    """Processes whose parent we are, those that ended and were not waited for too."""
+def children() -> set[int]:
+    """Process ids of those whose parent we are, those that ended and were not waited for too."""
     found = set()
     for entry in Path("/proc").glob("[0-9]*/stat"):
         try:

@@ -8,13 +8,14 @@ of it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import ClassVar, Final, Self
 
 from adapter.plugin_api.errors import BadRequest, VoiceNotSupported
+from adapter.plugin_api.languages import matching
 
 API_VERSION: Final = 1
 """Goes up when a plug-in written for the version before would not work any more."""
@@ -117,7 +118,7 @@ class Capabilities:
             VoiceNotSupported: there is none.
         """
         wanted = voice.strip().casefold()
-        for tag in self._matching(language):
+        for tag in matching(language, self.languages):
             for offered in self.languages[tag]:
                 if wanted in ("", offered.name.casefold(), offered.gender.value):
                     return tag, offered
@@ -142,21 +143,6 @@ class Capabilities:
             raise BadRequest("pitch is a number from -20 to 20 semitones")
         language, voice = self.pick(request.language, request.voice)
         return replace(request, language=language, voice=voice.name)
-
-    def _matching(self, language: str) -> Iterator[str]:
-        """Listed tags with the primary tag of `language`, the best first."""
-        wanted = _subtags(language)
-        same = [tag for tag in self.languages if _subtags(tag)[0] == wanted[0]]
-        return iter(sorted(same, key=lambda tag: -_kinship(wanted, _subtags(tag))))
-
-
-def _subtags(tag: str) -> list[str]:
-    return tag.strip().casefold().replace("_", "-").split("-")
-
-
-def _kinship(wanted: list[str], listed: list[str]) -> int:
-    """Length of `listed` when it is `wanted` or a shorter form of it, else 0."""
-    return len(listed) if wanted[: len(listed)] == listed else 0
 
 
 class TTS(ABC):

@@ -1,4 +1,4 @@
-"""Rows of calls and their journal: one transaction for each input.
+"""Rows of calls and their journal: one transaction for each input. The engine's store.
 
 The row is the truth. The journal is for reading (`ari-voice why`) and for replay: it keeps each
 input whole, and of what followed only the names, because the machine makes the rest again.
@@ -18,19 +18,21 @@ from adapter.core import inputs
 from adapter.core.faults import StoreFailed
 from adapter.core.ids import CallId
 from adapter.core.inputs import Input
-from adapter.core.message import Message, Queued
+from adapter.core.message import Kept, Message, Queued, Told
 from adapter.core.model import Call
 from adapter.core.outputs import Step
 from adapter.core.replay import state_of
+from adapter.store import feed
+from adapter.store.answers import AnswerStore
 
 _BEGIN = "BEGIN IMMEDIATE"
-_UPSERT = """
-INSERT INTO call (id, contract, owner, live, version, created_at, ended_at, body)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (id) DO UPDATE SET live = excluded.live, version = excluded.version,
-    ended_at = excluded.ended_at, body = excluded.body
-WHERE call.version = excluded.version - 1
+_INSERT = """
+INSERT INTO call (version, body, live, ended_at, id, contract, owner, created_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
 """
+# An index is written anew for each column that is named, changed or not: only the end names them.
+_UPDATE = "UPDATE call SET version = ?, body = ?, owner = ? WHERE id = ? AND version = ?"
+_END = "UPDATE call SET version = ?, body = ?, live = ?, ended_at = ? WHERE id = ? AND version = ?"
 _JOURNAL = "INSERT INTO journal (call, version, at, body) VALUES (?, ?, ?, ?)"
 _LOAD = "SELECT body FROM call WHERE id = ?"
 _LIVE = "SELECT body FROM call WHERE live = 1 ORDER BY created_at"
@@ -95,42 +97,75 @@ class CallStore:
     ) -> None:
         self._connection = connection
         self._insert_messages = insert_messages
+        self._answers = AnswerStore(connection)
 
     def save(
-        self, step: Step, given: Input, now: float, messages: Sequence[Message]
+        self,
+        step: Step,
+        given: Input,
+        now: float,
+        messages: Sequence[Message],
+        kept: Kept | None = None,
     ) -> Sequence[Queued]:
-        """Write the row, a journal line and the webhooks, all or nothing.
+        """Write the row, a journal line, the webhooks and a kept answer, all or nothing.
 
         Returns:
-            The webhooks with their rows.
+            The webhooks that are to be delivered, with their rows.
 
         Raises:
             StoreFailed: nothing was written.
         """
         execute = self._connection.execute
         call = step.call
-        row = (
-            call.id,
-            call.contract,
-            call.owner,
-            int(call.live),
-            call.version,
-            call.created_at,
-            call.ended_at,
-            _encode(call).decode(),
-        )
         try:
             execute(_BEGIN)
-            if execute(_UPSERT, row).rowcount != 1:
-                raise VersionConflict(f"call {call.id} is not at version {call.version - 1}")
+            self._write(call)
             execute(_JOURNAL, (call.id, call.version, now, _body(step, given)))
             queued = self._insert_messages(messages, now) if messages else ()
+            if kept is not None:
+                self._answers.insert(kept, now)
             execute("COMMIT")
         except sqlite3.Error as error:
             with suppress(sqlite3.Error):  # no transaction any more, or the file is closed
                 execute("ROLLBACK")
             raise StoreFailed(f"{call.id} version {call.version}: {error}") from error
         return queued
+
+    def keep(self, kept: Kept, now: float) -> None:
+        """Write a kept answer alone.
+
+        Raises:
+            StoreFailed: it was not written.
+        """
+        try:
+            self._answers.insert(kept, now)
+        except sqlite3.Error as error:
+            raise StoreFailed(f"answer of {kept.owner}: {error}") from error
+
+    def kept(self, contract: str, owner: str, key: str) -> Kept | None:
+        """The answer that is kept under a key."""
+        return self._answers.find(contract, owner, key)
+
+    def events(self, contract: str, owner: str, after: int, limit: int) -> list[Told]:
+        """See `adapter.store.feed.events`."""
+        return feed.events(self._connection, contract, owner, after, limit)
+
+    def _write(self, call: Call) -> None:
+        execute = self._connection.execute
+        changed = (call.version, _encode(call).decode())
+        before = (call.id, call.version - 1)
+        final = (int(call.live), call.ended_at)
+        if call.version > 1:
+            done = (
+                execute(_UPDATE, (*changed, call.owner, *before))
+                if call.live
+                else execute(_END, changed + final + before)
+            )
+            if done.rowcount == 1:
+                return
+        fixed = (call.id, call.contract, call.owner, call.created_at)
+        if execute(_INSERT, changed + final + fixed).rowcount != 1:
+            raise VersionConflict(f"call {call.id} is not at version {call.version - 1}")
 
     def load(self, call: CallId) -> Call | None:
         """The row of a call; None when there is none."""
@@ -167,6 +202,19 @@ class CallStore:
             execute("ROLLBACK")
             raise
         return count
+
+
+def _row(call: Call) -> tuple[str | int | float | None, ...]:
+    return (
+        call.id,
+        call.contract,
+        call.owner,
+        int(call.live),
+        call.version,
+        call.created_at,
+        call.ended_at,
+        _encode(call).decode(),
+    )
 
 
 def _body(step: Step, given: Input) -> str:

@@ -4,16 +4,20 @@
 own, guarded by the state it expects, so that a row is settled once whoever settles it. A second
 process (the command line) may use the same file meanwhile; the server sees that something changed
 by `data_version`. Not here: when to send and what to do about a failure (`adapter.outbox`).
+
+A message without a URL is for the pull feed only (`adapter.store.feed`): its row is settled when it
+is written, so that nothing that looks for work ever sees it.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
+from adapter.core.faults import StoreFailed
 from adapter.core.message import Attempt, Backlog, Head, Message, Queued
 
 State = Literal["pending", "delivered", "dead"]
@@ -21,12 +25,13 @@ State = Literal["pending", "delivered", "dead"]
 _MESSAGE = "id, lane, contract, owner, event, url, body"
 
 _INSERT = f"""
-INSERT INTO outbox ({_MESSAGE}, created_at, next_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO outbox ({_MESSAGE}, created_at, next_at, state, done_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """  # noqa: S608 - made of constants
 _HEAD = f"""
 SELECT {_MESSAGE}, seq, attempts, next_at, created_at
 FROM outbox INDEXED BY outbox_pending  -- the planner would walk all that the lane delivered
-WHERE state = 'pending' AND lane = ? ORDER BY seq LIMIT 1
+WHERE state = 'pending' AND lane = ? AND seq > ? ORDER BY seq LIMIT 1
 """  # noqa: S608 - made of constants
 _HEADS = """
 SELECT o.lane, o.url, o.next_at
@@ -60,7 +65,8 @@ INSERT INTO webhook_endpoint (owner, url, disabled_at, reason) VALUES (?, ?, ?, 
 ON CONFLICT (owner, url) DO UPDATE SET disabled_at = excluded.disabled_at, reason = excluded.reason
 """
 _LISTED = """
-SELECT o.seq, o.id, o.lane, o.owner, o.event, o.url, o.state, o.attempts,
+SELECT o.seq, o.id, o.lane, o.owner, o.event, o.url,
+       CASE o.url WHEN '' THEN 'feed only' ELSE o.state END, o.attempts,
        o.created_at, o.next_at, o.done_at,
        (SELECT error FROM delivery AS d WHERE d.seq = o.seq ORDER BY attempt DESC LIMIT 1)
 FROM outbox AS o
@@ -72,8 +78,10 @@ WHERE o.lane = ? ORDER BY d.at, o.seq, d.attempt
 """
 _PURGE = """
 DELETE FROM outbox WHERE seq IN
-    (SELECT seq FROM outbox WHERE done_at < ? AND state = ? ORDER BY done_at LIMIT ?)
-"""
+    (SELECT seq FROM outbox
+     WHERE done_at < ? AND state = ? AND seq < (SELECT MAX(seq) FROM outbox)
+     ORDER BY done_at LIMIT ?)
+"""  # the latest row stays: its number would be given again, and the feed's cursors run back
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +94,7 @@ class Listed:
     owner: str
     event: str
     url: str
-    state: State
+    state: State | Literal["feed only"]
     attempts: int
     created_at: float
     next_at: float
@@ -116,10 +124,10 @@ class OutboxStore:
         self._connection = connection
 
     def insert(self, messages: Iterable[Message], now: float) -> list[Queued]:
-        """Write messages, due at once, in the transaction that the caller has open.
+        """Write messages in the transaction that the caller has open; those with a URL due at once.
 
         Returns:
-            The rows in the order given, for `Outbox.notify` after the commit.
+            The rows of these in the order given, for `Outbox.notify` after the commit.
 
         Raises:
             sqlite3.IntegrityError: an id was used before.
@@ -127,25 +135,35 @@ class OutboxStore:
         queued = []
         for m in messages:
             row = (m.id, m.lane, m.contract, m.owner, m.event, m.url, m.body, now, now)
-            seq = self._connection.execute(_INSERT, row).lastrowid
+            settled = ("pending", None) if m.url else ("delivered", now)
+            seq = self._connection.execute(_INSERT, (*row, *settled)).lastrowid
             assert seq is not None  # noqa: S101 - an INSERT that did not raise has a row id
-            queued.append(Queued(seq, m, 0, now, now))
+            if m.url:
+                queued.append(Queued(seq, m, 0, now, now))
         return queued
 
-    def head(self, lane: str) -> Queued | None:
-        """The oldest pending message of a lane."""
-        row = self._connection.execute(_HEAD, (lane,)).fetchone()
+    def head(self, lane: str, after: int = 0) -> Queued | None:
+        """The oldest pending message of a lane, of those after a `seq`."""
+        row = self._connection.execute(_HEAD, (lane, after)).fetchone()
         return None if row is None else Queued(row[7], Message(*row[:7]), *row[8:])
 
     def heads(self, after: str, limit: int) -> list[Head]:
         """The heads of up to `limit` lanes whose name sorts after `after` ("" for the first)."""
         return [Head(*row) for row in self._connection.execute(_HEADS, (after, limit))]
 
-    def delivered(self, row: Queued, attempt: Attempt) -> None:
-        """The customer acknowledged the message."""
-        with self._transaction():
-            self._record(row, attempt)
-            self._connection.execute(_DELIVERED, (attempt.at + attempt.duration, row.seq))
+    def delivered(self, settled: Sequence[tuple[Queued, Attempt]]) -> None:
+        """The customer acknowledged these messages.
+
+        Raises:
+            StoreFailed: nothing was written.
+        """
+        done = [(attempt.at + attempt.duration, row.seq) for row, attempt in settled]
+        try:
+            with self._transaction():
+                self._connection.executemany(_ATTEMPT, [_recorded(*each) for each in settled])
+                self._connection.executemany(_DELIVERED, done)
+        except sqlite3.Error as error:
+            raise StoreFailed(f"{len(settled)} deliveries: {error}") from error
 
     def failed(self, row: Queued, attempt: Attempt, next_at: float) -> None:
         """The attempt failed; the next is not before `next_at`."""
@@ -241,8 +259,7 @@ class OutboxStore:
         return self._connection.execute(_PURGE, (before, state, limit)).rowcount
 
     def _record(self, row: Queued, attempt: Attempt) -> None:
-        values = (row.seq, attempt.at, attempt.duration, attempt.status, attempt.error)
-        self._connection.execute(_ATTEMPT, values)
+        self._connection.execute(_ATTEMPT, _recorded(row, attempt))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -253,6 +270,11 @@ class OutboxStore:
             self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
+
+
+def _recorded(row: Queued, attempt: Attempt) -> tuple[object, ...]:
+    """The values of an attempt's row."""
+    return row.seq, attempt.at, attempt.duration, attempt.status, attempt.error
 
 
 def _conditions(**columns: str | int | None) -> tuple[str, tuple[str | int, ...]]:

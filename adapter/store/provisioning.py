@@ -10,7 +10,7 @@ import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import msgspec
 
@@ -30,51 +30,34 @@ from adapter.core.tenants import (
     hash_key,
     key_matches,
 )
+from adapter.store import rows
 
-_APP = """
-SELECT id, key_hash, event_url, webhook_encryption, webhook_encryption_format, webhook_secret,
-       allowed_destinations
-FROM app WHERE id = ?
-"""
-_DOMAIN = """
-SELECT name, callback_url, fallback_url, alarm_url, api_public_key, api_user, api_password_hash,
-       signing_key, reply_secret, webhook_secret, voices, max_session, allowed_destinations, trunk
-FROM domain WHERE name = ?
-"""
-_NUMBER_COLUMNS = """
-SELECT number, app, domain, service, event_url, trunk, inbound, outbound, greeting,
-       outbound_greeting, accept_timeout
-FROM number
-"""
-_NUMBER = _NUMBER_COLUMNS + "WHERE number = ?"
-_NUMBERS_OF = _NUMBER_COLUMNS + "WHERE app = ? ORDER BY number"
-_TRUNK_COLUMNS = """
-SELECT name, uri, username, password, register, match, caller_id_header FROM trunk
-"""
-_TRUNK = _TRUNK_COLUMNS + "WHERE name = ?"
-_TRUNKS = _TRUNK_COLUMNS + "ORDER BY name"
+_APP = rows.APP + "WHERE id = ?"
+_DOMAIN = rows.DOMAIN + "WHERE name = ?"
+_NUMBER = rows.NUMBER + "WHERE number = ? AND pin = ?"
+_NUMBERS_AT = rows.NUMBER + "WHERE number = ? ORDER BY pin"
+_NUMBERS_OF = rows.NUMBER + "WHERE app = ? ORDER BY number, pin"
+_TRUNK = rows.TRUNK + "WHERE name = ?"
+_TRUNKS = rows.TRUNK + "ORDER BY name"
 _PROMPT = "SELECT app, name, path, sha256 FROM prompt WHERE app = ? AND name = ?"
-_PHONE_COLUMNS = "SELECT extension, password, name, recording FROM phone "
-_PHONE = _PHONE_COLUMNS + "WHERE extension = ?"
-_PHONES = _PHONE_COLUMNS + "ORDER BY extension"
+_PHONE = rows.PHONE + "WHERE extension = ?"
+_PHONES = rows.PHONE + "ORDER BY extension"
 _GENERATION = "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'provisioning_generation'"
-_NEXT_GENERATION = """
+NEXT_GENERATION = """
 UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'provisioning_generation'
 """
 
-Row = TypeVar("Row", App, Number, StoredPrompt, Domain)
+Found: TypeAlias = App | Number | StoredPrompt | Domain | tuple[Number, ...]
+Row = TypeVar("Row", App, Number, StoredPrompt, Domain, tuple[Number, ...])
 
 _KEYS: Mapping[Kind, tuple[str, ...]] = {
     "app": ("id",),
     "domain": ("name",),
     "trunk": ("name",),
-    "number": ("number",),
+    "number": ("number", "pin"),
     "prompt": ("app", "name"),
     "phone": ("extension",),
 }
-
-_decode_list = msgspec.json.Decoder(tuple[str, ...]).decode
-_decode_voices = msgspec.json.Decoder(dict[str, str]).decode
 
 
 class ProvisioningStore:
@@ -86,30 +69,35 @@ class ProvisioningStore:
     def app(self, app_id: str) -> App | None:
         """An app by its id."""
         row = self._connection.execute(_APP, (app_id,)).fetchone()
-        return _app(row) if row else None
+        return rows.app(row) if row else None
 
     def domain(self, name: str) -> Domain | None:
         """A domain by its name."""
         row = self._connection.execute(_DOMAIN, (name,)).fetchone()
-        return _domain(row) if row else None
+        return rows.domain(row) if row else None
 
-    def number(self, digits: str) -> Number | None:
-        """A number, with or without its leading plus."""
-        row = self._connection.execute(_NUMBER, (digits.removeprefix("+"),)).fetchone()
-        return _number(row) if row else None
+    def number(self, digits: str, pin: str = "") -> Number | None:
+        """A number, with or without its leading plus; one that is shared by its PIN."""
+        row = self._connection.execute(_NUMBER, (digits.removeprefix("+"), pin)).fetchone()
+        return rows.number(row) if row else None
+
+    def numbers_at(self, digits: str) -> tuple[Number, ...]:
+        """All numbers of these digits, with or without a plus, in the order of their PINs."""
+        found = self._connection.execute(_NUMBERS_AT, (digits.removeprefix("+"),))
+        return tuple(rows.number(row) for row in found)
 
     def numbers_of(self, app_id: str) -> list[Number]:
         """The numbers of an app, in order."""
-        return [_number(row) for row in self._connection.execute(_NUMBERS_OF, (app_id,))]
+        return [rows.number(row) for row in self._connection.execute(_NUMBERS_OF, (app_id,))]
 
     def trunk(self, name: str) -> Trunk | None:
         """A trunk by its name."""
         row = self._connection.execute(_TRUNK, (name,)).fetchone()
-        return _trunk(row) if row else None
+        return rows.trunk(row) if row else None
 
     def trunks(self) -> list[Trunk]:
         """All trunks, in order."""
-        return [_trunk(row) for row in self._connection.execute(_TRUNKS)]
+        return [rows.trunk(row) for row in self._connection.execute(_TRUNKS)]
 
     def prompt(self, app: str, name: str) -> StoredPrompt | None:
         """A prompt of an app."""
@@ -119,11 +107,11 @@ class ProvisioningStore:
     def phone(self, extension: str) -> Phone | None:
         """A phone by its extension."""
         row = self._connection.execute(_PHONE, (extension,)).fetchone()
-        return _phone(row) if row else None
+        return rows.phone(row) if row else None
 
     def phones(self) -> list[Phone]:
         """All phones, in order."""
-        return [_phone(row) for row in self._connection.execute(_PHONES)]
+        return [rows.phone(row) for row in self._connection.execute(_PHONES)]
 
     def generation(self) -> int:
         """Goes up with every change."""
@@ -159,7 +147,7 @@ class ProvisioningStore:
             execute("BEGIN IMMEDIATE")
             changes = list(self._changes(declaration, made))
             if any(change.change != "unchanged" for change in changes):
-                execute(_NEXT_GENERATION)
+                execute(NEXT_GENERATION)
             execute("COMMIT")
         except BaseException as error:
             if self._connection.in_transaction:
@@ -191,13 +179,15 @@ class ProvisioningStore:
             yield self._put("prompt", _row(prompt), f"{prompt.app}/{prompt.name}")
         for number in all_.numbers:
             owner = {"app": number.app or None, "domain": number.domain or None}
-            yield self._put("number", _row(number) | owner, number.number)
+            yield self._put("number", _row(number) | owner, number.name)
         for phone in all_.phones:
             yield self._put("phone", _row(phone), phone.extension)
 
     def _app_row(self, app: DeclaredApp, made: _Made) -> dict[str, Any]:
         """The row of an app: an unchanged key keeps its hash, no secret keeps the one there is."""
         before = self.app(app.id)
+        if before is None and not app.key:
+            raise StoreFailed(f"provisioning was not written: app {app.id} has no key")
         row = _row(app)
         row["key_hash"] = made.hash(row.pop("key"), before.key_hash if before else None)
         if row["webhook_secret"] is None:
@@ -209,11 +199,15 @@ class ProvisioningStore:
         before = self.domain(domain.name)
         row = _row(domain)
         password = row.pop("api_password")
-        row["api_password_hash"] = (
-            made.hash(password, before.api_password_hash if before else None)
-            if password is not None
-            else None
-        )
+        same_user = before is not None and before.api_user == domain.api_user
+        if domain.api_user is None:
+            row["api_password_hash"] = None
+        elif password is None and not same_user:
+            raise StoreFailed(f"provisioning was not written: no password of {domain.api_user}")
+        else:
+            row["api_password_hash"] = made.hash(
+                password or "", before.api_password_hash if before else None
+            )
         if row["signing_key"] is None:
             row["signing_key"] = before.signing_key if before else made.signing_keys[domain.name]
         if row["webhook_secret"] is None:
@@ -257,8 +251,8 @@ class _Made:
     signing_keys: Mapping[str, str]
 
     def hash(self, key: str, before: str | None) -> str:
-        """The hash that there is, when it is this key's; else one with a new salt."""
-        if before is not None and key_matches(key, before):
+        """The hash that there is, when it is this key's or no key is given; else one with salt."""
+        if before is not None and (not key or key_matches(key, before)):
             return before
         return hash_key(key, self.salt())
 
@@ -287,7 +281,7 @@ class Directory:
     def __init__(self, store: ProvisioningStore) -> None:
         self._store = store
         self._generation = store.generation()
-        self._found: dict[tuple[str, ...], App | Number | StoredPrompt | Domain] = {}
+        self._found: dict[tuple[str, ...], Found] = {}
 
     def refresh(self) -> int:
         """Forget what was remembered if anything has changed. Returns the generation."""
@@ -302,8 +296,12 @@ class Directory:
         return self._remember(self._store.app, app_id)
 
     def number(self, digits: str) -> Number | None:
-        """A number, with or without its leading plus."""
+        """A number that is not shared, with or without its leading plus."""
         return self._remember(self._store.number, digits)
+
+    def numbers_at(self, digits: str) -> tuple[Number, ...]:
+        """All numbers of these digits, in the order of their PINs; a plus makes no difference."""
+        return self._remember(self._store.numbers_at, digits) or ()
 
     def prompt(self, app: str, name: str) -> StoredPrompt | None:
         """A prompt of an app."""
@@ -322,69 +320,6 @@ class Directory:
         if known is not None:
             return cast(Row, known)
         row = find(*key)
-        if row is not None:
+        if row:
             self._found[(find.__name__, *key)] = row
         return row
-
-
-def _app(row: tuple[Any, ...]) -> App:
-    return App(
-        id=row[0],
-        key_hash=row[1],
-        event_url=row[2],
-        webhook_encryption=row[3],
-        webhook_encryption_format=row[4],
-        webhook_secret=row[5],
-        allowed_destinations=_decode_list(row[6]),
-    )
-
-
-def _domain(row: tuple[Any, ...]) -> Domain:
-    return Domain(
-        name=row[0],
-        callback_url=row[1],
-        fallback_url=row[2],
-        alarm_url=row[3],
-        api_public_key=row[4],
-        api_user=row[5],
-        api_password_hash=row[6],
-        signing_key=row[7],
-        reply_secret=row[8],
-        webhook_secret=row[9],
-        voices=_decode_voices(row[10]),
-        max_session=row[11],
-        allowed_destinations=_decode_list(row[12]),
-        trunk=row[13],
-    )
-
-
-def _number(row: tuple[Any, ...]) -> Number:
-    return Number(
-        number=row[0],
-        app=row[1] or "",
-        domain=row[2] or "",
-        service=row[3],
-        event_url=row[4],
-        trunk=row[5],
-        inbound=bool(row[6]),
-        outbound=bool(row[7]),
-        greeting=row[8],
-        outbound_greeting=row[9],
-        accept_timeout=row[10],
-    )
-
-
-def _trunk(row: tuple[Any, ...]) -> Trunk:
-    return Trunk(
-        name=row[0],
-        uri=row[1],
-        username=row[2],
-        password=row[3],
-        register=bool(row[4]),
-        match=_decode_list(row[5]),
-        caller_id_header=row[6],
-    )
-
-
-def _phone(row: tuple[Any, ...]) -> Phone:
-    return Phone(extension=row[0], password=row[1], name=row[2], recording=bool(row[3]))

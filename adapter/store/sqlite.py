@@ -11,13 +11,17 @@ Durability: with ``synchronous=NORMAL`` a commit survives the death of the proce
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from pathlib import Path
 from typing import Literal
 
 from sqlite_utils import Database
 
+from adapter.store.backup import before_upgrade
 from adapter.store.schema import migrations
+
+log = logging.getLogger(__name__)
 
 Synchronous = Literal["normal", "full"]
 
@@ -57,26 +61,61 @@ def connect(path: Path | str, synchronous: Synchronous = "normal") -> sqlite3.Co
     return connection
 
 
+def pending(connection: sqlite3.Connection) -> list[str]:
+    """The migrations that this version has and the file has not, in their order. Writes nothing.
+
+    Raises:
+        SchemaTooNew: the file knows migrations that this version does not.
+        sqlite3.Error: it cannot be read.
+    """
+    database = Database(connection, execute_plugins=False)
+    applied = {migration.name for migration in migrations.applied(database)}
+    names = [migration.name for migration in migrations._migrations]
+    if unknown := sorted(applied.difference(names)):
+        raise SchemaTooNew(
+            f"the database was written by a later version (it has {', '.join(unknown)}); "
+            "run that version, or restore the backup from before the upgrade"
+        )
+    return [name for name in names if name not in applied]
+
+
 def migrate(connection: sqlite3.Connection) -> list[str]:
-    """Bring the schema up to this version, each step in its own transaction.
+    """Bring the schema up to this version: all steps in one transaction, or none of them.
+
+    A file that has a schema already is backed up first (`adapter.store.backup`). When several
+    processes come at once, one does it and the others find it done.
 
     Returns:
         The names of the migrations that were applied now.
 
     Raises:
-        SchemaTooNew: the file knows migrations that this version does not.
+        SchemaTooNew: see `pending`; nothing was changed.
+        sqlite3.Error: no backup could be made, or a step failed; the file is as it was.
     """
+    if not pending(connection):
+        return []
     database = Database(connection, execute_plugins=False)
-    known = {migration.name for migration in migrations.pending(database)}
-    applied = {migration.name for migration in migrations.applied(database)}
-    names = {migration.name for migration in migrations._migrations}
-    if unknown := sorted(applied - names):
-        raise SchemaTooNew(
-            f"the database was written by a later version (it has {', '.join(unknown)}); "
-            "run that version, or restore the backup from before the upgrade"
-        )
-    migrations.apply(database)
-    return sorted(known)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        due = pending(connection)
+        if due and migrations.applied(database):
+            _keep(connection, due)
+        migrations.apply(database)
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.rollback()
+        raise
+    return due
+
+
+def _keep(connection: sqlite3.Connection, due: list[str]) -> None:
+    """Back the file up; nobody else writes to it meanwhile."""
+    (_, _, file) = connection.execute("PRAGMA database_list").fetchone()
+    try:
+        kept = before_upgrade(Path(file), due[-1])
+    except (sqlite3.Error, OSError) as error:
+        raise sqlite3.OperationalError(f"no backup before the upgrade: {error}") from error
+    log.info("upgrading the database", extra={"backup": str(kept), "migrations": due})
 
 
 def open_database(path: Path | str, synchronous: Synchronous = "normal") -> sqlite3.Connection:

@@ -22,7 +22,7 @@ _STEP = re.compile(
 _NUMBER = re.compile(r"^\+?[0-9A-Za-z*#._-]{1,64}$")
 _HEADER = re.compile(r"^([A-Za-z][A-Za-z0-9-]{0,63}):[ ]?([\x20-\x7e]{0,512})$")
 _NAME = re.compile(r'^[^"\\\x00-\x1f\x7f]{1,64}$')
-VIA = ("adapter", "subscriber")
+VIA = ("adapter", "subscriber", "secure")
 
 
 def steps(behave: str) -> str:

@@ -18,6 +18,8 @@ from launcher.settings import ADAPTER, CARRIER, ROLES, Settings
 
 PASSWORD = "ARI_VOICE_ARI_PASSWORD"  # noqa: S105 - the name of a variable
 TRUNK_PASSWORD = "ARI_VOICE_TRUNK_PASSWORD"  # noqa: S105
+AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"  # of Debian's package ca-certificates
+LOCAL_NET = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"  # RFC 1918
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -112,7 +114,11 @@ def _settings(options: argparse.Namespace) -> tuple[Settings, list[socket.socket
     """Settings from the options, with free ports and fresh passwords where none are given."""
     instance.refuse_running(options.dir)
     http_bind = options.http_bind or options.bind
-    wish = ports.Wish(options.http_port, options.sip_port, options.rtp_start, options.rtp_end)
+    wish = ports.Wish(
+        *(options.http_port, options.sip_port, options.rtp_start, options.rtp_end),
+        options.ami_port,
+        options.tls_port if options.tls_cert else 0,
+    )
     chosen, held = ports.choose(wish, options.bind, http_bind)
     settings = Settings(
         role=options.role,
@@ -122,6 +128,7 @@ def _settings(options: argparse.Namespace) -> tuple[Settings, list[socket.socket
         bind=options.bind,
         http_bind=http_bind,
         http_port=chosen.http,
+        ami_port=chosen.ami,
         sip_port=chosen.sip,
         rtp_start=chosen.rtp_start,
         rtp_end=chosen.rtp_end,
@@ -130,6 +137,13 @@ def _settings(options: argparse.Namespace) -> tuple[Settings, list[socket.socket
         adapter_sip=options.adapter_sip or "",
         trunk_password=_password(None, TRUNK_PASSWORD) if options.role == CARRIER else "",
         user=options.user or "",
+        external_address=options.external_address,
+        local_net=tuple(filter(None, options.local_net.split(","))),
+        tls_port=chosen.tls,
+        tls_cert=options.tls_cert,
+        tls_key=options.tls_key,
+        tls_ca=options.tls_ca or AUTHORITIES,
+        adapter_tls=options.adapter_tls or "",
     )
     return settings.checked(), held
 
@@ -147,6 +161,11 @@ def _show(value: Any) -> None:
 
 def _folder(text: str) -> Path:
     return Path(text).absolute()
+
+
+def _file(text: str) -> str:
+    """Empty is not given: compose.yaml can't leave an option out."""
+    return str(Path(text).absolute()) if text else ""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -182,15 +201,23 @@ def _instance_options(parser: argparse.ArgumentParser) -> None:
     add("--name", help="prefix of channel ids; default: the role")
     add("--app", default="ari-voice", help="the Stasis application that gets the calls")
     add("--bind", default="127.0.0.1", help="IPv4 address of SIP and RTP")
-    add("--http-bind", help="IPv4 address of ARI; default: --bind")
+    add("--http-bind", help="IPv4 address of ARI and AMI; default: --bind")
     add("--http-port", type=int, help="default: a free one, as for all ports")
+    add("--ami-port", type=int)
     add("--sip-port", type=int)
     add("--rtp-start", type=int)
     add("--rtp-end", type=int)
     add("--ari-user", default="ari-voice")
     add("--ari-password-file", type=Path, help=f"else ${PASSWORD}, else a new one is made")
+    add("--tls-cert", type=_file, default="", help="PEM, with its chain: turns SIP over TLS on")
+    add("--tls-key", type=_file, default="", help="PEM, its private key without a password")
+    add("--tls-ca", type=_file, default="", help=f"who signs others' certificates: {AUTHORITIES}")
+    add("--tls-port", type=int)
     add("--adapter-sip", metavar="HOST:PORT", help="where the carrier calls in")
+    add("--adapter-tls", metavar="HOST:PORT", help="the same over TLS, of a carrier with TLS")
     add("--user", help="as root: run Asterisk as this user")
+    add("--external-address", default="", help="IPv4 address that others see, behind NAT")
+    add("--local-net", default=LOCAL_NET, help="networks that see --bind instead, a,b,...")
 
 
 def _carrier_commands(commands: Any) -> None:

@@ -125,7 +125,10 @@ def restart(folder: Path, layout: Layout) -> Instance:
     instance = load(folder)
     process.end(instance.pid, instance.born, STOP_PATIENCE)
     kept = instance.settings
-    wish = ports.Wish(kept.http_port, kept.sip_port, kept.rtp_start, kept.rtp_end)
+    wish = ports.Wish(
+        *(kept.http_port, kept.sip_port, kept.rtp_start, kept.rtp_end, kept.ami_port),
+        kept.tls_port,
+    )
     _, held = ports.choose(wish, kept.bind, kept.http_bind)
     return start(kept, layout, held)
 

@@ -22,22 +22,26 @@ _RTP_OFFSET = 10
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The ports of an instance: HTTP (TCP), SIP (UDP and TCP), first and last of RTP (UDP)."""
+    """The ports of an instance: HTTP, AMI and SIP over TLS (TCP), SIP (UDP and TCP), RTP (UDP)."""
 
     http: int
     sip: int
     rtp_start: int
     rtp_end: int
+    ami: int
+    tls: int
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the caller asks for; None means: choose."""
+    """What the caller asks for; None means: choose. 0 for `tls`: no TLS."""
 
     http: int | None = None
     sip: int | None = None
     rtp_start: int | None = None
     rtp_end: int | None = None
+    ami: int | None = None
+    tls: int | None = 0
 
 
 def choose(wish: Wish, bind: str, http_bind: str) -> tuple[Ports, list[socket.socket]]:
@@ -61,7 +65,7 @@ def choose(wish: Wish, bind: str, http_bind: str) -> tuple[Ports, list[socket.so
             _refuse_taken(ports, bind, http_bind)
             return ports, [holder]
         holder.close()
-    if wish.http is not None or wish.sip is not None:
+    if any((wish.http, wish.sip, wish.ami, wish.tls)):
         _refuse_taken(_wished(wish, _SLOTS.start + _RTP_OFFSET), bind, http_bind)
     raise LauncherError("no free range of ports: stop other instances, or give --rtp-start")
 
@@ -69,7 +73,14 @@ def choose(wish: Wish, bind: str, http_bind: str) -> tuple[Ports, list[socket.so
 def _wished(wish: Wish, rtp_start: int) -> Ports:
     base = rtp_start - _RTP_OFFSET
     end = rtp_start + SLOT - _RTP_OFFSET - 1 if wish.rtp_end is None else wish.rtp_end
-    ports = Ports(wish.http or base, wish.sip or base + 2, rtp_start, end)
+    ports = Ports(
+        http=wish.http or base,
+        sip=wish.sip or base + 2,
+        rtp_start=rtp_start,
+        rtp_end=end,
+        ami=wish.ami or base + 4,
+        tls=base + 3 if wish.tls is None else wish.tls,
+    )
     if not 1024 <= rtp_start < end <= 65535:
         raise LauncherError(f"RTP ports {rtp_start} to {end} are no range between 1024 and 65535")
     return ports
@@ -101,9 +112,13 @@ def _reserve(base: int) -> socket.socket | None:
 def _refuse_taken(ports: Ports, bind: str, http_bind: str) -> None:
     for kind, address, port, what in (
         (socket.SOCK_STREAM, http_bind, ports.http, "HTTP"),
+        (socket.SOCK_STREAM, http_bind, ports.ami, "AMI"),
         (socket.SOCK_DGRAM, bind, ports.sip, "SIP"),
         (socket.SOCK_STREAM, bind, ports.sip, "SIP"),
+        (socket.SOCK_STREAM, bind, ports.tls, "SIP over TLS"),
     ):
+        if not port:
+            continue
         with socket.socket(socket.AF_INET, kind) as probe:
             if kind == socket.SOCK_STREAM:  # a killed predecessor's connections do not count
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

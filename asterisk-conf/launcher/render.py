@@ -82,6 +82,8 @@ def configuration(settings: Settings, layout: Layout) -> dict[str, str]:
                 raise LauncherError(
                     f"{template}: unknown or malformed setting: {reason}"
                 ) from reason
+    if not settings.tls_cert:
+        files["pjsip_tls.conf"] = ""
     files["modules.conf"] = _modules(settings.role, layout.modules)
     return files
 

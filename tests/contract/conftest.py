@@ -8,19 +8,21 @@ from pathlib import Path
 import pytest
 
 from tests.contract.stack import Stack
+from tests.fakes.ami import FakeAmi
 from tests.fakes.ari_server import FakeAri
 from tests.fakes.webhook_sink import WebhookSink
 
 
 @pytest.fixture(scope="session")
 def plug_in(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A distribution that offers the scripted synthesiser, as a stranger's would; its folder."""
+    """A distribution that offers scripted plug-ins, as a stranger's would; its folder."""
     folder = tmp_path_factory.mktemp("plug-in")
     info = folder / "scripted_speech-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: scripted-speech\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
         "[ari_voice.tts]\nscripted = tests.fakes.speech:ScriptedTTS\n"
+        "[ari_voice.asr]\nears = tests.contract.ears:Ears\n"
     )
     return str(folder)
 
@@ -42,13 +44,14 @@ async def sink() -> AsyncIterator[WebhookSink]:
 @pytest.fixture
 async def idle(
     tmp_path: Path, ari: FakeAri, sink: WebhookSink, plug_in: str, monkeypatch: pytest.MonkeyPatch
-) -> Stack:
+) -> AsyncIterator[Stack]:
     """An adapter that is set up and provisioned, and not started."""
     monkeypatch.syspath_prepend(plug_in)
-    stack = Stack(tmp_path, ari, sink)
-    stack.configure()
-    stack.provision()
-    return stack
+    async with FakeAmi() as ami:
+        stack = Stack(tmp_path, ari, ami, sink)
+        stack.configure()
+        stack.provision()
+        yield stack
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from tests.contract.wording import UUID, matches, refused
 CALLER = "+15557777"
 
 
+@pytest.mark.contract("enablex-voice", "incoming.event", "incoming.keys")
 async def test_incomingcall_has_the_documented_keys(stack: Stack) -> None:
     """The webhook has the document's keys; the caller hears ringing and is not answered."""
     call = await stack.offered()
@@ -35,6 +36,7 @@ async def test_incomingcall_has_the_documented_keys(stack: Stack) -> None:
 
 @pytest.mark.parametrize("method", ["PUT", "POST"])
 @pytest.mark.parametrize("data", [None, b"", b"{}", b'{"anything": 1}'])
+@pytest.mark.contract("enablex-voice", "accept.request", "accept.reply", "accept.keys")
 async def test_accept_answers(stack: Stack, method: str, data: bytes | None) -> None:
     """PUT and POST, with a body or none, answer success; connected follows incomingcall."""
     call = await stack.offered()
@@ -75,6 +77,7 @@ async def test_reject_tells_the_caller(stack: Stack) -> None:
     assert hangup.query["reason"] == "normal"
 
 
+@pytest.mark.contract("enablex-voice", "incoming.dropped")
 async def test_nobody_accepts(stack: Stack) -> None:
     """After the number's accept_timeout, here 3 s, the call is dropped with 480."""
     call = await stack.offered()
@@ -91,6 +94,7 @@ async def test_caller_gives_up(stack: Stack) -> None:
     refused(reply, 404, 404, voice_id=call, from_=CALLER, to=RINGS)
 
 
+@pytest.mark.contract("enablex-voice", "incoming.greeting")
 async def test_greeting(stack: Stack) -> None:
     """A number with a greeting answers by itself; its playfinished has no prompt_ref."""
     call = await stack.offered(GREETS)
@@ -103,6 +107,7 @@ async def test_greeting(stack: Stack) -> None:
     assert stack.names(call).count("connected") == 1
 
 
+@pytest.mark.contract("enablex-voice", "incoming.greeting")
 async def test_stored_greeting(stack: Stack) -> None:
     """A greeting may be a prompt of the app; that file is played."""
     stack.provision(

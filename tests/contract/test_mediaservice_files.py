@@ -70,7 +70,7 @@ async def test_a_made_up_next(api: Api, cursor: str) -> None:
     ("content", "error"),
     [
         (b"", "not a WAV file"),
-        (b"ID3 this is an mp3", "not a WAV file"),
+        (b"ID3 this is an mp3", "the MP3 file is damaged"),
         (TONE[:-1], "cut off"),
         (wav.write(b""), "no audio"),
     ],

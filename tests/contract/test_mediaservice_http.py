@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from io import BytesIO
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from aiohttp import encode_basic_auth
 
-from adapter.contracts import openapi
+from adapter.contracts import openapi, throttle
 from adapter.contracts.mediaservice import BASE, server
 from adapter.contracts.mediaservice.promptfiles import FILE_ROUTES
 from tests.contract.mediaservice_api import NOW, ONE, PASSWORD, TWO, Api, running
@@ -71,6 +72,20 @@ async def test_the_api_user_may_too(api: Api) -> None:
     basic = {"Authorization": encode_basic_auth("api", PASSWORD)}
     assert (await api.raw("GET", f"/{ONE}/promptfile", basic)).status == 200
     assert (await api.raw("GET", f"/{TWO}/promptfile", basic)).status == 401
+
+
+async def test_guesses_are_slowed_down(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After five wrong passwords the next wait, too many at once are 429; a token goes through."""
+    monkeypatch.setattr(throttle, "FIRST", 0.01)
+    monkeypatch.setattr(throttle, "LONGEST", 0.02)
+    wrong = {"Authorization": encode_basic_auth("api", "wrong")}
+    for _ in range(throttle.FREE):
+        assert (await api.raw("GET", f"/{ONE}/promptfile", wrong)).status == 401
+    guesses = (api.raw("GET", f"/{ONE}/promptfile", wrong) for _ in range(40))
+    many = [reply for reply in await asyncio.gather(*guesses) if reply.status == 429]
+    assert many
+    assert all(reply.headers["Retry-After"] == "1" for reply in many)
+    assert (await api.raw("GET", f"/{ONE}/promptfile", api.bearer(ONE))).status == 200
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ SPOKEN = {"text": "your prompt here", "language": "en-US", "voice": "female"}
 
 
 def documented(stack: Stack, play: dict[str, Any]) -> dict[str, Any]:
-    """The document's example request; `asr` comes with a later version."""
+    """The document's example request; with `asr` it is in test_speech."""
     return {
         "name": "service name",
         "owner_ref": "xzy",
@@ -29,6 +29,7 @@ def documented(stack: Stack, play: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+@pytest.mark.contract("enablex-voice", "dial.request", "dial.reply", "dial.reply.keys")
 async def test_reply_is_the_documented_one(stack: Stack) -> None:
     """The example with `text` is answered with the example's keys, and time_stamp as an alias."""
     reply = await stack.ask("POST", "/call", documented(stack, SPOKEN))
@@ -56,6 +57,7 @@ async def test_call_goes_from_ringing_to_disconnected(stack: Stack, play: Any) -
     assert stack.names(call) == ["ringing", "connected", "playfinished", "disconnected"]
 
 
+@pytest.mark.contract("enablex-voice", "dial.event", "dial.event.keys")
 async def test_call_events_have_the_documented_keys(stack: Stack) -> None:
     """ringing and connected have the document's keys; owner_ref comes back on each."""
     call = await stack.connected(owner_ref="xzy", custom_data={"a": [1]})
@@ -72,6 +74,7 @@ async def test_call_events_have_the_documented_keys(stack: Stack) -> None:
         )
 
 
+@pytest.mark.contract("enablex-voice", "dial.event", "hangup.event")
 async def test_disconnected_says_how(stack: Stack) -> None:
     """disconnected carries duration, reason and SIP code, with timeStamp as an alias."""
     call = await stack.connected()

@@ -32,6 +32,7 @@ def press(stack: Stack, call: str, keys: str) -> None:
 
 @pytest.mark.parametrize("method", ["PUT", "POST"])
 @pytest.mark.parametrize("what", [TEXT, {"prompt_name": "welcome"}], ids=["text", "prompt_name"])
+@pytest.mark.contract("enablex-voice", "play.request", "play.reply", "play.event")
 async def test_reply_and_event_are_the_documented_ones(
     stack: Stack, method: str, what: dict[str, Any]
 ) -> None:
@@ -84,6 +85,7 @@ async def test_owner_ref_is_on_play_events(stack: Stack) -> None:
 
 @pytest.mark.parametrize("digits", ["0", "007", "12345", "*9"])
 @pytest.mark.parametrize("dtmf", [True, "true", 1])
+@pytest.mark.contract("enablex-voice", "play.event")
 async def test_digits_are_a_text(stack: Stack, digits: str, dtmf: Any) -> None:
     """digitcollected has `digit` and `digits` as strings, leading zeros kept, without the #."""
     call = await stack.connected()
@@ -124,6 +126,7 @@ async def test_keys_are_kept_when_nothing_interrupts(stack: Stack) -> None:
     assert not stack.ari.world.playbacks
 
 
+@pytest.mark.contract("enablex-voice", "play.event")
 async def test_nobody_presses_a_key(stack: Stack) -> None:
     """menutimeout after start_timeout from the end of the prompt, without `digit`."""
     call = await stack.connected()
@@ -159,6 +162,7 @@ async def test_without_dtmf_keys_do_nothing(stack: Stack, dtmf: Any) -> None:
 
 
 @pytest.mark.parametrize("named", [True, False])
+@pytest.mark.contract("enablex-voice", "play.request")
 async def test_stop(stack: Stack, named: bool) -> None:
     """{"stop": true} ends the prompt, named by its play_id or not; one playfinished."""
     call = await stack.connected()
@@ -235,6 +239,7 @@ async def test_slow_speech_goes_on_behind_the_reply(stack: Stack) -> None:
     assert len(stack.speech.asked) == 1
 
 
+@pytest.mark.contract("enablex-voice", "play.event")
 async def test_speech_that_fails_late(stack: Stack) -> None:
     """Synthesis that fails after the reply makes the event `failed`, once; the call lives on."""
     call = await stack.connected()

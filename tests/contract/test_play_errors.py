@@ -34,12 +34,12 @@ def of(call: str) -> dict[str, Any]:
         (TEXT | {"start_timeout": 11}, "start_timeout"),
         (TEXT | {"recognizer_timeout": 0.9}, "recognizer_timeout"),
         (TEXT | {"interrupt": "maybe"}, "interrupt"),
-        (TEXT | {"asr": True}, "asr"),
-        ({"prompt_name": "http://a.example/x.wav"}, "URL"),
+        ({"prompt_name": " "}, "prompt_name"),
         ([TEXT], "object"),
         ("welcome", "object"),
     ],
 )
+@pytest.mark.contract("enablex-voice", "play.error")
 async def test_bad_request(stack: Stack, body: Any, named: str) -> None:
     """What is wrong with the body is 400 and named, with the call."""
     call = await stack.connected()
@@ -55,6 +55,7 @@ async def test_unknown_prompt(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("keys", [{"voice": "robot"}, {"language": "xx"}, {"language": "x" * 64}])
+@pytest.mark.contract("enablex-voice", "play.error.406")
 async def test_unknown_voice(stack: Stack, keys: dict[str, str]) -> None:
     """406 with 6117 in the document's words."""
     call = await stack.connected()
@@ -63,6 +64,7 @@ async def test_unknown_voice(stack: Stack, keys: dict[str, str]) -> None:
     assert reply["msg"] == "Voice not supported for text-to-speech conversion"
 
 
+@pytest.mark.contract("enablex-voice", "play.error.408")
 async def test_second_play(stack: Stack) -> None:
     """While a prompt runs another is 408 with 6114; the first goes on."""
     call = await stack.connected()
@@ -101,6 +103,7 @@ async def test_ended_call(stack: Stack, body: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("fault", [BadRequest("no"), Timeout("slow", retryable=False)])
+@pytest.mark.contract("enablex-voice", "play.error.503")
 async def test_speech_that_fails_at_once(stack: Stack, fault: Exception) -> None:
     """Synthesis that fails within 2 s is 503 with 6107, and leaves no event and no prompt."""
     call = await stack.connected()
@@ -119,6 +122,7 @@ async def test_text_that_is_too_long_to_speak(stack: Stack) -> None:
     refused(await stack.say(call, "x" * 301), 503, 6107, **of(call))
 
 
+@pytest.mark.contract("enablex-voice", "play.error.400")
 async def test_prompt_file_that_is_gone(stack: Stack) -> None:
     """A stored prompt whose file cannot be played is 400, "Media Request Failed"."""
     call = await stack.connected()
@@ -130,18 +134,21 @@ async def test_prompt_file_that_is_gone(stack: Stack) -> None:
 
 @pytest.mark.parametrize("play_id", [None, "8610e43d-f7c5-4eeb-9571-00ffe6ec5c31"])
 async def test_stop_without_a_prompt(stack: Stack, play_id: str | None) -> None:
-    """Nothing to stop is 409."""
+    """Nothing to stop is 409, with the play_id that was asked for."""
     call = await stack.connected()
-    refused(await stack.play(call, stop=True, play_id=play_id), 409, 409, **of(call))
+    named = {"play_id": play_id} if play_id else {}
+    refused(await stack.play(call, stop=True, play_id=play_id), 409, 409, **of(call), **named)
 
 
+@pytest.mark.contract("enablex-voice", "play.error")
 async def test_stop_of_another_prompt(stack: Stack) -> None:
     """Another play_id than the running one's is 409, and the prompt goes on."""
     call = await stack.connected()
     stack.ari.world.default_media = 60
     running = (await stack.say(call))["play_id"]
     assert UUID.fullmatch(running)
-    refused(await stack.play(call, stop=True, play_id="x"), 409, 409, **of(call))
+    reply = await stack.play(call, stop=True, play_id="x")
+    refused(reply, 409, 409, **of(call), play_id="x")
     assert (await stack.ask("GET", f"/call/{call}"))["state"] == "IVR"
 
 

@@ -12,6 +12,7 @@ NO_CALL = "8610e43d-f7c5-4eeb-9571-00ffe6ec5c31"
 
 
 @pytest.mark.parametrize("suffix", ["", "/"])
+@pytest.mark.contract("enablex-voice", "show.request", "show.reply")
 async def test_show_outbound(stack: Stack, suffix: str) -> None:
     """GET has the document's keys; the path may end with a slash, as the document's does."""
     call = await stack.connected()
@@ -22,6 +23,7 @@ async def test_show_outbound(stack: Stack, suffix: str) -> None:
     )
 
 
+@pytest.mark.contract("enablex-voice", "show.reply")
 async def test_state_follows_an_outbound_call(stack: Stack) -> None:
     """In progress, connected, IVR while a prompt runs, connected, disconnected."""
     stack.ari.callee(CALLEE, Callee.rings_out())
@@ -44,6 +46,7 @@ async def test_state_follows_an_outbound_call(stack: Stack) -> None:
     assert states == ["In progress", "In progress", "connected", "IVR", "connected", "disconnected"]
 
 
+@pytest.mark.contract("enablex-voice", "show.reply")
 async def test_show_inbound(stack: Stack) -> None:
     """An inbound call is In progress until accept, and Inbound."""
     call = await stack.offered()
@@ -58,6 +61,7 @@ async def test_show_inbound(stack: Stack) -> None:
     )
 
 
+@pytest.mark.contract("enablex-voice", "hangup.request", "hangup.reply", "hangup.event")
 async def test_hang_up(stack: Stack) -> None:
     """DELETE has the document's keys; the call ends once, with 200 as its SIP code."""
     call = await stack.connected()
@@ -114,6 +118,7 @@ async def test_cancel_at_once(stack: Stack) -> None:
 @pytest.mark.parametrize(
     "call", [NO_CALL, "x", "%00", "..%2f..", "%F0%9F%98%80", "%ff", "a" * 4000, "'--", "%ED%A0%80"]
 )
+@pytest.mark.contract("enablex-voice", "show.error")
 async def test_unknown_call(stack: Stack, method: str, call: str) -> None:
     """An id that is no call's is 404 with nothing else."""
     refused(await stack.ask(method, f"/call/{call}"), 404, 404)

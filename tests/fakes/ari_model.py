@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 Json = dict[str, Any]
@@ -49,9 +50,24 @@ class Refusal(Exception):
         self.body = {key: text}
 
 
+class Sound(StrEnum):
+    """What Asterisk itself lets a channel hear; one replaces another, for good."""
+
+    NOTHING = ""
+    MUSIC = "music"
+    RINGING = "ringing"
+    SILENCE = "silence"
+
+
+HUMAN, MACHINE = ("HUMAN", "HUMAN-800-800"), ("MACHINE", "LONGGREETING-1500-1500")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callee:
-    """What a dialled number does. Times are seconds after `dial`; None means never."""
+    """What a dialled number does. Times are seconds after `dial`; None means never.
+
+    `amd` is what AMD() finds, as status and cause, `judged_after` so many seconds; None: nothing.
+    """
 
     ring_after: float | None = 0.0
     answer_after: float | None = 0.0
@@ -61,6 +77,8 @@ class Callee:
     hangup_cause: int = 16
     unreachable: bool = False
     no_rtp_port: bool = False
+    amd: tuple[str, str] | None = HUMAN
+    judged_after: float = 0.0
 
     @classmethod
     def refuses(cls, status: int, after: float = 0.0) -> Callee:
@@ -113,6 +131,9 @@ class FakeChannel:
     context: str = "outbound"
     in_stasis: bool = False
     dialled: bool = False
+    originator: str = ""
+    spies_on: str = ""
+    hears: Sound = Sound.NOTHING
     variables: dict[str, str] = field(default_factory=dict)
     reported: set[str] = field(default_factory=set)
     queue: list[FakePlayback] = field(default_factory=list)

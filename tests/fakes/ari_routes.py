@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from tests.fakes.ari_model import Json, Refusal, timestamp
+from tests.fakes.ari_model import Json, Refusal, Sound, timestamp
 
 if TYPE_CHECKING:
     from tests.fakes.ari_application import FakeApplication
@@ -50,7 +50,10 @@ def _create(ari: FakeAri, received: Received) -> Reply:
     _needed(received, "app")
     variables = given.get("variables", {})
     endpoint = str(given.get("endpoint", ""))
-    return 200, ari.world.create(endpoint, _needed(received, "channelId"), args, variables)
+    channel = _needed(received, "channelId")
+    made = ari.world.create(endpoint, channel, args, variables)
+    ari.channels[channel].originator = str(given.get("originator", ""))
+    return 200, made
 
 
 def _get_channel(ari: FakeAri, received: Received) -> Reply:
@@ -99,8 +102,36 @@ def _set_variable(ari: FakeAri, received: Received) -> Reply:
 
 
 def _continue(ari: FakeAri, received: Received) -> Reply:
-    ari.world.leave(received.ids["channel"])
+    ari.world.leave(received.ids["channel"], _given(received).get("context", ""))
     return DONE
+
+
+def _start(sound: Sound) -> Act:
+    def act(ari: FakeAri, received: Received) -> Reply:
+        ari.world.start_sound(received.ids["channel"], sound)
+        return DONE
+
+    return act
+
+
+def _stop(sound: Sound) -> Act:
+    def act(ari: FakeAri, received: Received) -> Reply:
+        ari.world.stop_sound(received.ids["channel"], sound)
+        return DONE
+
+    return act
+
+
+def _snoop(ari: FakeAri, received: Received) -> Reply:
+    _needed(received, "app")
+    spy = _given(received).get("spy", "none")
+    return 200, ari.media_sockets.snoop(received.ids["channel"], received.ids["snoop"], spy)
+
+
+def _external_media(ari: FakeAri, received: Received) -> Reply:
+    _needed(received, "app")
+    channel, host = _needed(received, "channelId"), _needed(received, "external_host")
+    return 200, ari.media_sockets.external(channel, host)
 
 
 def _mute(ari: FakeAri, received: Received) -> Reply:
@@ -133,36 +164,36 @@ def _stop_playback(ari: FakeAri, received: Received) -> Reply:
 
 
 def _list_bridges(ari: FakeAri, received: Received) -> Reply:
-    return 200, [ari.world.bridge(bridge) for bridge in ari.world.bridges]
+    return 200, [ari.world.joining.json(bridge) for bridge in ari.world.bridges]
 
 
 def _create_bridge(ari: FakeAri, received: Received) -> Reply:
-    return 200, ari.world.create_bridge(_needed(received, "bridgeId"))
+    return 200, ari.world.joining.create(_needed(received, "bridgeId"))
 
 
 def _get_bridge(ari: FakeAri, received: Received) -> Reply:
-    return 200, ari.world.bridge(received.ids["bridge"])
+    return 200, ari.world.joining.json(received.ids["bridge"])
 
 
 def _delete_bridge(ari: FakeAri, received: Received) -> Reply:
-    ari.world.delete_bridge(received.ids["bridge"])
+    ari.world.joining.delete(received.ids["bridge"])
     return DONE
 
 
 def _add_channel(ari: FakeAri, received: Received) -> Reply:
     for channel in _needed(received, "channel").split(","):
-        ari.world.add(received.ids["bridge"], channel)
+        ari.world.joining.add(received.ids["bridge"], channel)
     return DONE
 
 
 def _remove_channel(ari: FakeAri, received: Received) -> Reply:
     for channel in _needed(received, "channel").split(","):
-        ari.world.remove(received.ids["bridge"], channel)
+        ari.world.joining.remove(received.ids["bridge"], channel)
     return DONE
 
 
 def _bridge_moh(ari: FakeAri, received: Received) -> Reply:
-    ari.world.bridge(received.ids["bridge"])
+    ari.world.joining.json(received.ids["bridge"])
     return DONE
 
 
@@ -263,7 +294,8 @@ ROUTES: tuple[tuple[str, str, str, Act], ...] = (
     ("get_channel", "GET", _CHANNEL, _get_channel),
     ("hangup", "DELETE", _CHANNEL, _hangup),
     ("dial", "POST", f"{_CHANNEL}/dial", _dial),
-    ("ring", "POST", f"{_CHANNEL}/ring", _accept),
+    ("ring", "POST", f"{_CHANNEL}/ring", _start(Sound.RINGING)),
+    ("stop_ringing", "DELETE", f"{_CHANNEL}/ring", _stop(Sound.RINGING)),
     ("answer", "POST", f"{_CHANNEL}/answer", _answer),
     ("play", "POST", f"{_CHANNEL}/play", _play),
     ("send_dtmf", "POST", f"{_CHANNEL}/dtmf", _accept),
@@ -274,10 +306,12 @@ ROUTES: tuple[tuple[str, str, str, Act], ...] = (
     ("transfer_progress", "POST", f"{_CHANNEL}/transfer_progress", _accept),
     ("hold", "POST", f"{_CHANNEL}/hold", _accept),
     ("unhold", "DELETE", f"{_CHANNEL}/hold", _accept),
-    ("start_moh", "POST", f"{_CHANNEL}/moh", _accept),
-    ("stop_moh", "DELETE", f"{_CHANNEL}/moh", _accept),
-    ("start_silence", "POST", f"{_CHANNEL}/silence", _accept),
-    ("stop_silence", "DELETE", f"{_CHANNEL}/silence", _accept),
+    ("start_moh", "POST", f"{_CHANNEL}/moh", _start(Sound.MUSIC)),
+    ("stop_moh", "DELETE", f"{_CHANNEL}/moh", _stop(Sound.MUSIC)),
+    ("start_silence", "POST", f"{_CHANNEL}/silence", _start(Sound.SILENCE)),
+    ("stop_silence", "DELETE", f"{_CHANNEL}/silence", _stop(Sound.SILENCE)),
+    ("snoop", "POST", f"{_CHANNEL}/snoop/{{snoop}}", _snoop),
+    ("external_media", "POST", "/channels/externalMedia", _external_media),
     ("mute", "POST", f"{_CHANNEL}/mute", _mute),
     ("unmute", "DELETE", f"{_CHANNEL}/mute", _mute),
     ("get_playback", "GET", "/playbacks/{playback}", _get_playback),

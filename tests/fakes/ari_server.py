@@ -26,6 +26,7 @@ from typing import Any, Literal, Self
 from aiohttp import WSMsgType, web
 
 from tests.fakes.ari_application import FakeApplication
+from tests.fakes.ari_media import FakeMedia
 from tests.fakes.ari_model import Callee, FakeChannel, Json, Refusal, timestamp
 from tests.fakes.ari_routes import ROUTES, Reply
 from tests.fakes.ari_world import FakeWorld
@@ -69,6 +70,8 @@ class FakeAri:
         self.events: list[Json] = []
         """Every event that a connected application was sent, in order."""
         self.world = FakeWorld(self._emit)
+        self.media_sockets = FakeMedia(self.world)
+        self.world.gone.append(self.media_sockets.hung_up)
         self.applications: dict[str, FakeApplication] = {}
         self.config: dict[tuple[str, str], dict[str, str]] = {}
         self.static_config: set[tuple[str, str]] = set()
@@ -101,6 +104,7 @@ class FakeAri:
         """Accept connections; on the same port as before, if there was one."""
         app = web.Application()
         app.router.add_get("/ari/events", self._websocket)
+        app.router.add_get("/media/{connection}", self.media_sockets.serve)
         for verb, method, path, act in ROUTES:
             app.router.add_route(method, f"/ari{path}", self._handler(verb, act))
         app.router.add_route("*", "/{rest:.*}", self._handler("unknown", _no_such_verb))
@@ -167,6 +171,11 @@ class FakeAri:
     def digit(self, channel_id: str, digit: str, duration_ms: int = 100) -> None:
         """Let the far end press one key."""
         self.world.digit(channel_id, digit, duration_ms)
+
+    async def say(self, channel_id: str, pcm: bytes) -> None:
+        """Let the far end make sounds (16 kHz, 16 bit), once somebody listens to the channel."""
+        await self.wait_for(lambda: bool(self.media_sockets.listeners(channel_id)))
+        await self.media_sockets.say(channel_id, pcm)
 
     def remote_hangup(self, channel_id: str, cause: int = 16, sip: int = 0) -> None:
         """Let the far end hang up; cause 0 is a BYE without a Reason header (lab.md, 1)."""

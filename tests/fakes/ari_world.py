@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from tests.fakes.ari_bridges import Emit, FakeBridges
 from tests.fakes.ari_model import (
     CAUSE_TEXT,
     KNOWN_SCHEMES,
@@ -23,9 +24,8 @@ from tests.fakes.ari_model import (
     FakePlayback,
     Json,
     Refusal,
+    Sound,
 )
-
-Emit = Callable[[str, str, Json], None]
 
 
 class FakeWorld:
@@ -35,7 +35,9 @@ class FakeWorld:
         self._emit = emit
         self.channels: dict[str, FakeChannel] = {}
         self.playbacks: dict[str, FakePlayback] = {}
-        self.bridges: dict[str, list[str]] = {}
+        self.joining = FakeBridges(self.channels, emit)
+        self.gone: list[Callable[[FakeChannel], None]] = []
+        """Called for each channel that has ended."""
         self.callees: dict[str, Callee] = {}
         self.default_callee = Callee()
         self.media: dict[str, float | None] = {}
@@ -50,8 +52,14 @@ class FakeWorld:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
-        for state in (self.channels, self.playbacks, self.bridges):
-            state.clear()
+        self.channels.clear()
+        self.playbacks.clear()
+        self.joining.members.clear()
+
+    @property
+    def bridges(self) -> dict[str, list[str]]:
+        """The channels of each bridge."""
+        return self.joining.members
 
     def _later(self, seconds: float, act: Callable[[], None]) -> None:
         def run() -> None:
@@ -91,7 +99,17 @@ class FakeWorld:
         channel.variables.update({key: str(value) for key, value in variables.items()})
         self.channels[channel_id] = channel
         self._tell("ChannelCreated", channel)
-        self._later(self.stasis_delay, lambda: self._enter(channel, args))
+        self._later(self.stasis_delay, lambda: self.enter(channel, args))
+        return channel.json()
+
+    def appear(self, channel: FakeChannel, *, in_stasis: bool = True) -> Json:
+        """Take in a channel that is no call of anybody."""
+        if channel.id in self.channels:
+            raise Refusal(409, "Channel with given unique ID already exists")
+        self.channels[channel.id] = channel
+        self._tell("ChannelCreated", channel)
+        if in_stasis:
+            self.enter(channel, [])
         return channel.json()
 
     def inbound(
@@ -107,10 +125,11 @@ class FakeWorld:
         self.channels[channel.id] = channel
         self._tell("ChannelCreated", channel)
         self._tell("ChannelDialplan", channel, dialplan_app="Stasis", dialplan_app_data="inbound")
-        self._enter(channel, ["inbound"])
+        self.enter(channel, ["inbound"])
         return channel.id
 
-    def _enter(self, channel: FakeChannel, args: list[str]) -> None:
+    def enter(self, channel: FakeChannel, args: list[str]) -> None:
+        """Stasis begins, if the channel is still there."""
         if self.channels.get(channel.id) is channel:
             channel.in_stasis = True
             self._tell("StasisStart", channel, args=args)
@@ -154,6 +173,7 @@ class FakeWorld:
         channel.state = "Up"
         self._tell("ChannelStateChange", channel)
         self._dial_event(channel, "ANSWER")
+        self.joining.settle(channel)
         if callee.hangup_after is not None:
             cause = callee.hangup_cause
             self._later(callee.hangup_after, lambda: self.end(channel, cause, request=(cause, 0)))
@@ -171,7 +191,9 @@ class FakeWorld:
         channel = self.channel(channel_id)
         if channel.state != "Up":
             channel.state = "Up"
+            channel.hears = Sound.NOTHING
             self._tell("ChannelStateChange", channel)
+            self.joining.settle(channel)
 
     def hangup(self, channel_id: str, reason: str, code: str | None) -> None:
         """DELETE /channels/{id}."""
@@ -200,22 +222,35 @@ class FakeWorld:
         del self.channels[channel.id]
         for playback in channel.queue:
             self._fail_playback(playback)
-        for bridge_id, members in self.bridges.items():
-            if channel.id in members:
-                members.remove(channel.id)
-                self._bridge_event("ChannelLeftBridge", bridge_id, channel)
+        self.joining.leave(channel)
         self._tell("ChannelVarset", channel, variable="RTPAUDIOQOS", value="ssrc=1")
         if channel.in_stasis:
             self._tell("StasisEnd", channel)
         told = {"tech_cause": tech_cause} if tech_cause is not None else {}
         text = CAUSE_TEXT.get(cause, "Unknown")
         self._tell("ChannelDestroyed", channel, cause=cause, cause_txt=text, **told)
+        for told_of in self.gone:
+            told_of(channel)
 
-    def leave(self, channel_id: str) -> None:
-        """POST /channels/{id}/continue: out of Stasis, and alive."""
+    def leave(self, channel_id: str, context: str) -> None:
+        """POST /channels/{id}/continue: out of Stasis, and alive; AMD() brings it back."""
         channel = self.channel(channel_id)
         channel.in_stasis = False
         self._tell("StasisEnd", channel)
+        callee = self._callee("", channel.number)
+        if context == "amd" and callee.amd is not None:
+            args = ["amd", *callee.amd]
+            self._later(callee.judged_after, lambda: self.enter(channel, args))
+
+    def start_sound(self, channel_id: str, sound: Sound) -> None:
+        """POST /channels/{id}/moh, /ring or /silence: replaces what was heard."""
+        self.channel(channel_id).hears = sound
+
+    def stop_sound(self, channel_id: str, sound: Sound) -> None:
+        """DELETE of the same: nothing happens when something else is heard."""
+        channel = self.channel(channel_id)
+        if channel.hears is sound:
+            channel.hears = Sound.NOTHING
 
     def set_variable(self, channel_id: str, name: str, value: str, report: bool) -> None:
         """POST /channels/{id}/variable."""
@@ -272,6 +307,7 @@ class FakeWorld:
         if playback.stopped:
             self._finish(channel, playback, "done")
         else:
+            channel.hears = Sound.NOTHING
             self._item(channel, playback, 0)
 
     def _item(self, channel: FakeChannel, playback: FakePlayback, index: int) -> None:
@@ -313,58 +349,3 @@ class FakeWorld:
         playback.state = "failed"
         self.playbacks.pop(playback.id, None)
         self._emit("PlaybackFinished", playback.target, {"playback": playback.json()})
-
-    # Bridges -------------------------------------------------------------------------------
-
-    def bridge(self, bridge_id: str) -> Json:
-        """ARI's Bridge, or 404."""
-        if bridge_id not in self.bridges:
-            raise Refusal(404, "Bridge not found")
-        return {
-            "id": bridge_id,
-            "technology": "simple_bridge",
-            "bridge_type": "mixing",
-            "bridge_class": "stasis",
-            "creator": "Stasis",
-            "name": "",
-            "channels": list(self.bridges[bridge_id]),
-        }
-
-    def create_bridge(self, bridge_id: str) -> Json:
-        """POST /bridges."""
-        if bridge_id in self.bridges:
-            raise Refusal(409, f"Bridge with id '{bridge_id}' already exists")
-        self.bridges[bridge_id] = []
-        self._emit("BridgeCreated", f"bridge:{bridge_id}", {"bridge": self.bridge(bridge_id)})
-        return self.bridge(bridge_id)
-
-    def delete_bridge(self, bridge_id: str) -> None:
-        """DELETE /bridges/{id}; channels stay."""
-        for channel_id in list(self.bridge(bridge_id)["channels"]):
-            self.remove(bridge_id, channel_id)
-        gone = self.bridge(bridge_id)
-        del self.bridges[bridge_id]
-        self._emit("BridgeDestroyed", f"bridge:{bridge_id}", {"bridge": gone})
-
-    def add(self, bridge_id: str, channel_id: str) -> None:
-        """POST /bridges/{id}/addChannel: moves a channel out of where it was."""
-        self.bridge(bridge_id)
-        if channel_id not in self.channels:
-            raise Refusal(400, "Channel not found")
-        channel = self.channel(channel_id)
-        for other, members in self.bridges.items():
-            if channel_id in members:
-                self.remove(other, channel_id)
-        self.bridges[bridge_id].append(channel_id)
-        self._bridge_event("ChannelEnteredBridge", bridge_id, channel)
-
-    def remove(self, bridge_id: str, channel_id: str) -> None:
-        """POST /bridges/{id}/removeChannel."""
-        self.bridge(bridge_id)
-        if channel_id not in self.bridges[bridge_id]:
-            raise Refusal(422, "Channel not in this bridge")
-        self.bridges[bridge_id].remove(channel_id)
-        self._bridge_event("ChannelLeftBridge", bridge_id, self.channels[channel_id])
-
-    def _bridge_event(self, event: str, bridge_id: str, channel: FakeChannel) -> None:
-        self._tell(event, channel, bridge=self.bridge(bridge_id))

@@ -15,10 +15,27 @@ from dataclasses import dataclass, field
 
 from adapter.core import inputs as i
 from adapter.core import outputs as o
-from adapter.core.faults import AsteriskDown, MediaUnavailable
-from adapter.core.ids import CallId, ChannelId, PlaybackId, QuestionId
+from adapter.core.faults import (
+    AsteriskDown,
+    MediaUnavailable,
+)
+from adapter.core.ids import (
+    BridgeId,
+    CallId,
+    ChannelId,
+    ListeningId,
+    PlaybackId,
+    QuestionId,
+)
 from adapter.core.message import Queued
-from adapter.core.model import Call, EndCause, Instruction, Media, Phrase
+from adapter.core.model import (
+    Admission,
+    Call,
+    EndCause,
+    Instruction,
+    Media,
+    Phrase,
+)
 from adapter.core.resume import ChannelState, SeenChannel
 from adapter.engine.ports import Wording
 
@@ -50,6 +67,9 @@ class SimulatedAsterisk:
     state: dict[ChannelId, ChannelState] = field(default_factory=dict)
     arrivals: dict[ChannelId, i.CallArrived] = field(default_factory=dict)
     played: set[PlaybackId] = field(default_factory=set)
+    bridged: dict[BridgeId, set[ChannelId]] = field(default_factory=dict)
+    sounds: set[tuple[ChannelId, o.Sound]] = field(default_factory=set)
+    opened: list[ListeningId] = field(default_factory=list)
 
     async def perform(self, effect: o.Effect) -> i.Input | None:
         """Carry an effect out."""
@@ -80,6 +100,26 @@ class SimulatedAsterisk:
             for channel, state in self.state.items()
         ]
 
+    async def members(self, bridge: BridgeId) -> frozenset[ChannelId] | None:
+        """Who is in a bridge."""
+        await self._reach()
+        return frozenset(self.bridged[bridge]) if bridge in self.bridged else None
+
+    async def bridges(self) -> Iterable[BridgeId]:
+        """All bridges."""
+        await self._reach()
+        return list(self.bridged)
+
+    async def open_audio(self, channel: ChannelId, listening: ListeningId) -> str:
+        """Hold audio ready."""
+        await self._reach()
+        self.opened.append(listening)
+        return f"connection-of-{listening}"
+
+    async def join_audio(self, listening: ListeningId) -> None:
+        """Let it flow."""
+        await self._reach()
+
     def done(self, kind: type) -> list[o.Effect]:
         """What was carried out of one kind."""
         return [effect for effect in self.log if isinstance(effect, kind)]
@@ -105,6 +145,9 @@ class SimulatedAsterisk:
     def hangs_up(self, channel: ChannelId, q850: int = 16, sip_code: int | None = None) -> None:
         """The far end hangs up, cancels or rejects; its playbacks go with it."""
         del self.state[channel]
+        for members in self.bridged.values():
+            members.discard(channel)
+        self.sounds = {(one, sound) for one, sound in self.sounds if one != channel}
         self.arrivals.pop(channel, None)
         self.played.clear()
         self._tell(i.ChannelGone(channel=channel, q850=q850, sip_code=sip_code))
@@ -124,6 +167,8 @@ class SimulatedAsterisk:
         self.state.clear()
         self.arrivals.clear()
         self.played.clear()
+        self.bridged.clear()
+        self.sounds.clear()
 
     def _tell(self, event: i.Input | i.CallArrived) -> None:
         if self.hear is not nothing:  # what nobody listens to is lost (lab.md 12)
@@ -156,6 +201,31 @@ class SimulatedAsterisk:
                 self._tell(i.PlaybackStarted(playback=playback))
             case o.StopPlayback(playback=playback) if playback in self.played:
                 self.finishes(playback)
+            case _:
+                return self._join(effect)
+        return None
+
+    def _join(self, effect: o.Effect) -> i.Input | None:
+        match effect:
+            case o.CreateBridge(bridge=bridge):
+                assert bridge not in self.bridged, "a bridge is made once"
+                self.bridged[bridge] = set()
+            case o.AddToBridge(bridge=bridge, channel=channel) if channel in self.state:
+                if bridge not in self.bridged:
+                    return i.BridgeRefused(bridge=bridge, detail="404")
+                for members in self.bridged.values():
+                    members.discard(channel)
+                self.bridged[bridge].add(channel)
+            case o.RemoveFromBridge(bridge=bridge, channel=channel):
+                self.bridged.get(bridge, set()).discard(channel)
+            case o.DestroyBridge(bridge=bridge):
+                self.bridged.pop(bridge, None)
+            case o.StartSound(channel=channel, sound=sound) if channel in self.state:
+                self.sounds.add((channel, sound))
+            case o.StopSound(channel=channel, sound=sound):
+                self.sounds.discard((channel, sound))
+            case o.StopListening(listening=listening) if listening in self.opened:
+                self.opened.remove(listening)
         return None
 
 
@@ -292,12 +362,14 @@ class Desk:
     Attributes:
         reason: why calls are turned away; None takes them.
         asks: the tenant's application is asked what to do.
+        admission: the caller is asked for a code first.
     """
 
     reason: EndCause | None = None
     auto_answer: bool = False
     asks: bool = False
     accept_timeout: float = 30.0
+    admission: Admission | None = None
 
     def receive(self, arrival: i.CallArrived, call: CallId) -> i.OfferCall | EndCause:
         """Whose is it?"""
@@ -306,7 +378,7 @@ class Desk:
         return i.OfferCall(
             id=call,
             contract="plain",
-            owner="tenant",
+            owner="" if self.admission else "tenant",
             caller=arrival.caller,
             callee=arrival.called,
             channel=arrival.channel,
@@ -314,4 +386,5 @@ class Desk:
             accept_timeout=self.accept_timeout,
             auto_answer=self.auto_answer,
             asks=self.asks,
+            admission=self.admission,
         )

@@ -53,6 +53,9 @@ port = {self.port}
 url = "http://127.0.0.1:{ari_port}"
 username = "{asterisk.ari_user}"
 password = "{asterisk.ari_password}"
+ami_port = {asterisk.ami_port}
+[recordings]
+folder = "{folder / "recordings"}"
 [webhooks]
 allow = ["127.0.0.1:{webhook_port}"]
 retry = [0.2, 0.5, 1, 1, 1, 1, 1, 2, 2, 2, 2, 5, 5, 5, 5, 5, 10, 10, 10, 10, 10, 10]
@@ -68,7 +71,7 @@ id = "{APP_ID}"
 key = "{APP_KEY}"
 event_url = "{event_url}"
 webhook_secret = "{SECRET}"
-allowed_destinations = ["+1555", "sip:127.0.0.1:{carrier_sip_port}"]
+allowed_destinations = ["+1555", "sip:127.0.0.1"]
 [[trunk]]
 name = "carrier"
 uri = "sip:127.0.0.1:{carrier_sip_port}"

@@ -87,9 +87,19 @@ class Instance:
         return int(self._report["http_port"])
 
     @property
+    def ami_port(self) -> int:
+        """TCP port of AMI."""
+        return int(self._report["ami_port"])
+
+    @property
     def sip_port(self) -> int:
         """UDP and TCP port of SIP."""
         return int(self._report["sip_port"])
+
+    @property
+    def tls_port(self) -> int:
+        """TCP port of SIP over TLS; 0 without a certificate."""
+        return int(self._report["tls_port"])
 
     @property
     def rtp_ports(self) -> tuple[int, int]:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 import pytest
+import pytest_asyncio
 
 from tests.fakes.webhook_sink import WebhookSink
 from tests.live.adapter_process import APP_ID, APP_KEY, SECRET, AdapterProcess
 from tests.live.asterisk import Carrier, Instance
 from tests.live.mediaservice_calls import ivr, server  # noqa: F401 - fixtures for all live tests
+from tests.live.telephone import Telephone
 from tests.live.wire import Wire
 
 
@@ -31,7 +34,22 @@ def shared_asterisk(folder: Path) -> Iterator[Instance]:
     instance = Instance(folder / "ast")
     instance.start()
     yield instance
+    left = leftovers(instance) if instance.running else {}
     instance.stop()
+    assert left == {}, "the live suite has left something behind in Asterisk"
+
+
+def leftovers(instance: Instance, patience: float = 5.0) -> dict[str, str]:
+    """What is still there in Asterisk after a moment: its own tables of channels and bridges."""
+    until = time.monotonic() + patience
+    while True:
+        channels = instance.cli("core show channels concise").strip()
+        bridges = instance.cli("bridge show all").strip().splitlines()[1:]
+        found = {"channels": channels, "bridges": "\n".join(bridges)}
+        left = {what: text for what, text in found.items() if text}
+        if not left or time.monotonic() > until:
+            return left
+        time.sleep(0.2)
 
 
 @pytest.fixture(scope="session")
@@ -90,6 +108,12 @@ async def adapter(
     assert "Traceback" not in process.log(), process.log()[-4000:]
 
 
+class Phones(Protocol):
+    """Makes a telephone that lives as long as the test; the behaviour is `Telephone`'s."""
+
+    def __call__(self, tone: int, **behaviour: Any) -> Awaitable[Telephone]: ...
+
+
 class Api:
     """The customer's side of the EnableX contract."""
 
@@ -101,6 +125,11 @@ class Api:
         """Status and JSON of one request."""
         async with self._session.request(method, f"/voice/v1{path}", json=body) as answer:
             return answer.status, await answer.json()
+
+    async def fetch(self, path: str, **headers: str) -> tuple[int, Mapping[str, str], bytes]:
+        """Status, headers and body of one GET of a file."""
+        async with self._session.get(f"/voice/v1{path}", headers=headers) as answer:
+            return answer.status, answer.headers, await answer.read()
 
     async def place(self, to: str, **more: Any) -> str:
         """`POST /call`; returns the voice_id."""
@@ -152,6 +181,58 @@ async def api(adapter: AdapterProcess, sink: WebhookSink) -> AsyncIterator[Api]:
     headers = {"Authorization": aiohttp.encode_basic_auth(APP_ID, APP_KEY)}
     async with aiohttp.ClientSession(adapter.base, headers=headers) as session:
         yield Api(session, sink)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def joining_adapter(
+    shared_asterisk: Instance, carrier: Carrier, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[AdapterProcess, WebhookSink]]:
+    """An adapter for all tests of a module, and its application: starting takes seconds."""
+    if not shared_asterisk.running:
+        shared_asterisk.restart()
+    async with WebhookSink() as sink:
+        process = AdapterProcess(
+            tmp_path_factory.mktemp("adapter"),
+            asterisk=shared_asterisk,
+            ari_port=shared_asterisk.http_port,
+            carrier_sip_port=carrier.sip_port,
+            event_url=sink.url(),
+            webhook_port=sink.port,
+        )
+        await process.cli("apply", "provision.toml")
+        await process.start()
+        yield process, sink
+        await process.stop()
+        assert "Traceback" not in process.log(), process.log()[-4000:]
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def app(joining_adapter: tuple[AdapterProcess, WebhookSink]) -> AsyncIterator[Api]:
+    """The application at that adapter."""
+    process, sink = joining_adapter
+    headers = {"Authorization": aiohttp.encode_basic_auth(APP_ID, APP_KEY)}
+    async with aiohttp.ClientSession(process.base, headers=headers) as session:
+        yield Api(session, sink)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def phones(shared_asterisk: Instance) -> AsyncIterator[Phones]:
+    """Telephones; when the test is over, nothing is left of their calls in Asterisk."""
+    made: list[Telephone] = []
+
+    async def make(tone: int, **behaviour: Any) -> Telephone:
+        phone = Telephone(tone, ("127.0.0.1", shared_asterisk.sip_port), **behaviour)
+        await phone.open()
+        made.append(phone)
+        return phone
+
+    yield make
+    left = leftovers(shared_asterisk)
+    for phone in made:
+        phone.close()
+    if left:
+        shared_asterisk.cli("channel request hangup all")
+    assert left == {}, f"left in Asterisk: {left}"
 
 
 Eventually = Callable[[Callable[[], bool], float], Awaitable[None]]

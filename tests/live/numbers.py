@@ -1,6 +1,8 @@
 """Numbers of the simulated carrier (docs/carrier.md)."""
 
 ANSWERS = "+15550108"  # and stays, silent
+ECHOES = "+15550100"
+MACHINE = "+15550104"  # rings 1 s, greets, beeps, and stays, silent
 RINGS_THEN_ANSWERS = "+15552103"  # after 3 s
 RINGS_OUT = "+15550107"
 REDIRECTS = "+15550109"

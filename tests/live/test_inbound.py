@@ -15,6 +15,7 @@ pytestmark = pytest.mark.live
 CALLER = "+15557770001"
 
 
+@pytest.mark.contract("enablex-voice", "incoming.event", "accept.request", "accept.reply")
 async def test_accepted_call_has_a_menu(api: Api, carrier: Carrier) -> None:
     """incomingcall, accept, connected; the caller hears the menu and its keys arrive."""
     carrier.call(to="+15551000", from_=CALLER, behave="press:42#")
@@ -31,6 +32,7 @@ async def test_accepted_call_has_a_menu(api: Api, carrier: Carrier) -> None:
     assert await api.over() == ["incomingcall", "connected", "digitcollected", "disconnected"]
 
 
+@pytest.mark.contract("enablex-voice", "incoming.greeting")
 async def test_greeting_answers_by_itself(api: Api, carrier: Carrier) -> None:
     """A number with a greeting: answered, incomingcall sent, greeting heard."""
     channel = carrier.call(to="+15551001", from_=CALLER, behave="wait:8")
@@ -43,6 +45,7 @@ async def test_greeting_answers_by_itself(api: Api, carrier: Carrier) -> None:
     assert loud_seconds(carrier.heard("+15551001", channel)) > 1.0
 
 
+@pytest.mark.contract("enablex-voice", "hangup.request", "hangup.event")
 async def test_rejected_call(api: Api, carrier: Carrier) -> None:
     """DELETE of an offered call rejects it; it never was connected."""
     carrier.call(to="+15551000", from_=CALLER, behave="wait:5")
@@ -53,6 +56,7 @@ async def test_rejected_call(api: Api, carrier: Carrier) -> None:
     assert (ended["sip_code"], ended["disconnect_reason"]) == (603, "Call rejected")
 
 
+@pytest.mark.contract("enablex-voice", "incoming.dropped")
 async def test_call_that_nobody_accepts(api: Api, carrier: Carrier) -> None:
     """After the number's time limit the call is dropped."""
     carrier.call(to="+15551000", from_=CALLER, behave="wait:20")

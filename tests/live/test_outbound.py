@@ -15,6 +15,14 @@ from tests.live.conftest import Api
 pytestmark = pytest.mark.live
 
 
+@pytest.mark.contract(
+    "enablex-voice",
+    "dial.request",
+    "dial.reply",
+    "dial.event",
+    "hangup.reply",
+    "hangup.event",
+)
 async def test_answered_call_is_spoken_to_and_hung_up(
     api: Api, carrier: Carrier, asterisk: Instance
 ) -> None:
@@ -44,6 +52,7 @@ async def test_answered_call_is_spoken_to_and_hung_up(
     assert "0 active channels" in asterisk.cli("core show channels count")
 
 
+@pytest.mark.contract("enablex-voice", "play.request", "play.reply", "play.event")
 async def test_keys_of_the_far_end_are_collected(api: Api) -> None:
     """A callee presses 1 2 #: the prompt stops and the digits come as a string."""
     call = await api.place(numbers.presses("12#"))
@@ -58,6 +67,7 @@ async def test_keys_of_the_far_end_are_collected(api: Api) -> None:
     assert (await api.over()).count("digitcollected") == 1
 
 
+@pytest.mark.contract("enablex-voice", "play.event")
 async def test_menu_without_keys_times_out(api: Api) -> None:
     """Nobody presses anything: menutimeout, and never playfinished."""
     call = await api.place(numbers.ANSWERS)
@@ -85,6 +95,7 @@ async def test_prompt_is_stopped(api: Api, carrier: Carrier) -> None:
     assert 0.4 < loud_seconds(carrier.heard(numbers.ANSWERS)) < 2.0
 
 
+@pytest.mark.contract("enablex-voice", "play.error.408")
 async def test_second_play_is_refused_while_one_runs(api: Api) -> None:
     """408 with 6114 while a prompt runs; the first is not disturbed."""
     call = await api.place(numbers.ANSWERS)
@@ -121,6 +132,7 @@ async def test_refused_call(
     assert "0 active channels" in asterisk.cli("core show channels count")
 
 
+@pytest.mark.contract("enablex-voice", "show.request", "show.reply", "dial.event")
 async def test_cancelled_while_ringing(api: Api) -> None:
     """DELETE while it rings: ringing, disconnected, nothing else."""
     call = await api.place(numbers.RINGS_OUT)
@@ -133,6 +145,7 @@ async def test_cancelled_while_ringing(api: Api) -> None:
     await api.hang_up(call)
 
 
+@pytest.mark.contract("enablex-voice", "play.event")
 async def test_far_end_hangs_up_in_a_prompt(api: Api) -> None:
     """The outcome `failed` comes before `disconnected`, once."""
     call = await api.place(numbers.hangs_up_after(2))

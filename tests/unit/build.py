@@ -13,19 +13,23 @@ from adapter.core.ids import (
     PlaybackId,
     PromptId,
     channel_of,
+    listening_of,
     playback_of,
     public_id,
     question_of,
 )
 from adapter.core.model import (
+    Admission,
     Barge,
     Call,
     CallState,
     Collect,
+    Detection,
     Dialogue,
     DialOrder,
     Direction,
     EndCause,
+    Heard,
     Instruction,
     Media,
     Phrase,
@@ -34,8 +38,8 @@ from adapter.core.model import (
     PromptState,
 )
 from adapter.core.outputs import Step
+from tests.unit.parties import CELL, bridge_inputs_of, recording_inputs_of, recording_order
 
-CELL = "00c1"
 NOW = 1_000.0
 MEDIUM = Media(uri="sound:/media/hello", seconds=3.0)
 MEDIA = (MEDIUM,)
@@ -218,10 +222,16 @@ def outbound(state: CallState, **changes: Any) -> Call:
             return run(call, ready(call), dialled(call)).call
         case CallState.RINGING:
             return run(call, ready(call), dialled(call), ringing(call)).call
+        case CallState.JUDGING:
+            call = run(None, place(**{"detection": Detection(), **changes})).call
+            return run(call, ready(call), dialled(call), ringing(call), up(call)).call
         case CallState.UP:
             return run(call, ready(call), dialled(call), ringing(call), up(call)).call
         case CallState.ENDING:
             return run(call, ready(call), i.EndCall()).call
+        case CallState.CLOSING:
+            call = run(call, ready(call), dialled(call), ringing(call), up(call)).call
+            return run(call, i.StartRecording(order=recording_order()), gone(call)).call
         case CallState.ENDED:
             return run(call, ready(call), gone(call, 17, 486)).call
     raise AssertionError(f"an outbound call is never {state}")
@@ -235,6 +245,12 @@ def inbound(state: CallState, **changes: Any) -> Call:
             return call
         case CallState.ANSWERING:
             return run(call, i.AcceptCall()).call
+        case CallState.ADMITTING:
+            given = offer(**{"owner": "", "admission": admission(), **changes})
+            return run(None, given, up(call)).call
+        case CallState.WAITING:
+            call = naming("1", inbound(CallState.ADMITTING, **changes))
+            return run(call, admitted(call)).call
         case CallState.UP:
             return run(call, i.AcceptCall(), up(call)).call
         case CallState.ENDING:
@@ -244,22 +260,26 @@ def inbound(state: CallState, **changes: Any) -> Call:
     raise AssertionError(f"an inbound call is never {state}")
 
 
-OUTBOUND_STATES = (
-    CallState.PLACING,
-    CallState.DIALING,
-    CallState.TRYING,
-    CallState.RINGING,
-    CallState.UP,
-    CallState.ENDING,
-    CallState.ENDED,
-)
-INBOUND_STATES = (
-    CallState.OFFERED,
-    CallState.ANSWERING,
-    CallState.UP,
-    CallState.ENDING,
-    CallState.ENDED,
-)
+ONLY_INBOUND = (CallState.OFFERED, CallState.ANSWERING, CallState.ADMITTING, CallState.WAITING)
+OUTBOUND_STATES = tuple(state for state in CallState if state not in ONLY_INBOUND)
+INBOUND_STATES = (*ONLY_INBOUND, CallState.UP, CallState.ENDING, CallState.ENDED)
+
+
+def admission() -> Admission:
+    """A code of up to four digits is asked for, three times."""
+    asks = tuple(order(number, collect=COLLECT) for number in (51, 52, 53))
+    return Admission(asks=asks, goodbye=replace(order(54), hang_up=True))
+
+
+def naming(code: str, call: Call) -> Call:
+    """The caller has named a code, which is being judged."""
+    return run(call, *(key(call, digit) for digit in f"{code}#")).call
+
+
+def admitted(call: Call, **changes: Any) -> i.Admitted:
+    """The code that is being judged is the one of a tenant."""
+    attempt = call.admission.tried if call.admission else 1
+    return i.Admitted(**{"attempt": attempt, "owner": "tenant", "accept_timeout": 30.0, **changes})
 
 
 def every_call() -> list[Call]:
@@ -296,6 +316,7 @@ def inputs_of(call: Call) -> list[i.Input]:
     playback = playback_of(call.id, prompt)
     at = call.prompt.deadline if call.prompt and call.prompt.deadline else 0.0
     question = question_of(call.id, call.dialogue.asked if call.dialogue else 1)
+    listening = listening_of(call.id, prompt, call.prompt.round if call.prompt else 0)
     return [
         i.AcceptCall(),
         i.EndCall(),
@@ -307,6 +328,9 @@ def inputs_of(call: Call) -> list[i.Input]:
         up(call),
         gone(call),
         i.ChannelRefused(channel=call.channel, cause=EndCause.FAILED, detail="no"),
+        i.AnswerJudged(channel=call.channel, machine=False),
+        admitted(call),
+        i.NotAdmitted(attempt=admitted(call).attempt),
         i.CallDeadline(at=call.deadline or 0.0),
         i.MediaReady(prompt=prompt, media=MEDIA),
         i.MediaFailed(prompt=prompt, reason="no voice"),
@@ -320,7 +344,12 @@ def inputs_of(call: Call) -> list[i.Input]:
         i.AskAnew(),
         i.DialogueDeadline(at=(call.dialogue.deadline if call.dialogue else None) or 0.0),
         i.BackgroundDeadline(at=(call.background.deadline if call.background else None) or 0.0),
+        i.SpeechBegan(listening=listening),
+        i.SpeechHeard(listening=listening, heard=Heard(text="yes")),
+        i.SpeechLost(listening=listening, reason="gone"),
         i.Resumed(),
+        *bridge_inputs_of(call),
+        *recording_inputs_of(call),
     ]
 
 

@@ -11,7 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from adapter.core import inputs as i
-from adapter.core.ids import ChannelId, PlaybackId, PromptId, QuestionId, playback_of, question_of
+from adapter.core.ids import (
+    ChannelId,
+    PlaybackId,
+    PromptId,
+    QuestionId,
+    RecordingId,
+    playback_of,
+    question_of,
+)
 from adapter.core.model import (
     Background,
     BackgroundOrder,
@@ -20,10 +28,12 @@ from adapter.core.model import (
     Call,
     CallState,
     Collect,
+    Detection,
     Dialogue,
     DialogueState,
     EndCause,
     Instruction,
+    Listen,
     Media,
     Phrase,
     Prompt,
@@ -31,6 +41,15 @@ from adapter.core.model import (
     PromptState,
 )
 from tests.unit.build import MEDIA, NOW, OTHER_CHANNEL, offer, order, place, prompt_id
+from tests.unit.journeys_joined import (
+    anything_joined,
+    command,
+    in_bridge,
+    in_ears,
+    in_recording,
+)
+from tests.unit.parties import leg_order, recording_order
+from tests.unit.switchboard import Switchboard
 
 WISHES = tuple(
     Collect(
@@ -64,6 +83,9 @@ class World:
     Attributes:
         ordered: prompts whose order was taken, and which therefore have an ending.
         begun: prompts that began, with those that waited for the answer.
+        board: what the effects have made of Asterisk.
+        parties: what was told of each further party, in order.
+        recordings: what was told of each recording, in order.
     """
 
     call: Call
@@ -77,6 +99,9 @@ class World:
     prepared: set[PromptId] = field(default_factory=set)
     asked: list[QuestionId] = field(default_factory=list)
     phrases: dict[PromptId, int] = field(default_factory=dict)
+    board: Switchboard = field(default_factory=Switchboard)
+    parties: dict[ChannelId, list[type]] = field(default_factory=dict)
+    recordings: dict[RecordingId, list[type]] = field(default_factory=dict)
 
     def prompt(self, back: int) -> PromptId:
         """The running prompt's id, or with `back` one that began before it."""
@@ -103,7 +128,8 @@ def bare_order(dice: Dice, number: int) -> PromptOrder:
     """A prompt as it may be ordered."""
     collect = (None, *WISHES)[dice(len(WISHES) + 1)]
     made = order(collect=collect, barge=tuple(Barge)[dice(3)], phrases=PHRASES[dice(6)])
-    return replace(made, id=prompt_id(number))
+    listen = Listen(language="en", first_timeout=6.0) if dice(3) == 0 else None
+    return replace(made, id=prompt_id(number), listen=listen)
 
 
 def new_order(world: World, dice: Dice) -> PromptOrder:
@@ -171,10 +197,18 @@ def onward(world: World, dice: Dice) -> i.Input:
     call = world.call
     if call.background is not None and dice(3) == 0:
         return in_background(world, call.background, dice)
-    if call.dialogue is not None and call.prompt is None and call.state in _TALKING:
+    if call.dialogue is not None and not (call.prompt or call.bridge) and call.state in _TALKING:
         return in_dialogue(world, call.dialogue.state, dice)
+    if call.recording is not None and dice(5) == 0:
+        return in_recording(call.recording, dice)
+    if call.bridge is not None:
+        return in_bridge(call, call.bridge, dice)
+    if call.state is CallState.UP and dice(6) == 0:
+        return command(call, dice)
     if call.state is CallState.UP:
         return in_prompt(world, call.prompt, dice) if call.prompt else start(world, dice)
+    if call.state is CallState.JUDGING:
+        return i.AnswerJudged(channel=call.channel, machine=(True, False, None)[dice(3)])
     if call.state not in ONWARD:
         return i.AcceptCall() if call.state is CallState.OFFERED else i.Resumed()
     kinds = ONWARD[call.state]
@@ -213,6 +247,8 @@ def in_prompt(world: World, prompt: Prompt, dice: Dice) -> i.Input:
     """What a prompt waits for, and now and then a digit before that."""
     playback = playback_of(world.call.id, prompt.order.id, prompt.index)
     digit = i.DigitPressed(channel=world.call.channel, digit="12#"[dice(3)])
+    if prompt.order.listen is not None and dice(4) == 0:
+        return in_ears(world.call, dice)
     match prompt.state:
         case PromptState.RENDERING if dice(5):
             return i.MediaReady(prompt=prompt.order.id, media=world.media(prompt.order.id))
@@ -229,6 +265,8 @@ def in_prompt(world: World, prompt: Prompt, dice: Dice) -> i.Input:
 def anything(world: World, dice: Dice) -> i.Input:
     """An input of any type, mostly about this call and prompt, though rarely its end."""
     call, rarely = world.call, dice(4) == 0
+    if dice(3) == 0:
+        return anything_joined(call, dice)
     prompt = world.prompt(max(0, dice(4) - 1))
     playback = playback_of(call.id, prompt, max(0, dice(6) - 2))
     if call.background is not None and dice(3) == 0:
@@ -277,7 +315,13 @@ def opening(number: int) -> i.Opening:
     waiting = tuple(bare_order(dice, n + 1) for n in range(dice(3)))
     asks = dice(3) != 0
     if dice(2):
-        return place(on_answer=waiting, asks=asks)
+        return place(
+            on_answer=waiting,
+            asks=asks,
+            connect_on_answer=leg_order() if dice(3) == 0 else None,
+            record_on_answer=recording_order(0) if dice(3) == 0 else None,
+            detection=(None, None, Detection(), Detection(drop=bare_order(dice, 90)))[dice(4)],
+        )
     return offer(
         auto_answer=dice(4) == 1,
         on_answer=waiting,

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from adapter.contracts.admin import keys
-from adapter.contracts.admin.parse import NothingKnown
+from adapter.contracts.admin.known import NothingKnown
 from adapter.core.tenants import Domain
 from tests.fakes import tokens
 from tests.unit.test_admin_models import APP, faults, read, stored

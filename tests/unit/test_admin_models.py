@@ -7,14 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from adapter.contracts.admin.known import Checks, NothingKnown
 from adapter.contracts.admin.models import MODELS
-from adapter.contracts.admin.parse import (
-    Checks,
-    NothingKnown,
-    Parsed,
-    ProvisioningInvalid,
-    parse,
-)
+from adapter.contracts.admin.parse import Parsed, ProvisioningInvalid, parse
 from adapter.core.tenants import (
     Declaration,
     DeclaredApp,
@@ -55,12 +50,13 @@ trunk = "carrier"
 
 [[trunk]]
 name = "carrier"
-uri = "SIP:Carrier.Example;transport=TCP"
+uri = "SIP:Carrier.Example;transport=TLS"
 username = "u"
 password = "p"
 register = true
 match = ["192.0.2.0/24", "198.51.100.7"]
 caller_id_header = "p-asserted-identity"
+srtp = true
 
 [[number]]
 number = "+46123"
@@ -90,6 +86,7 @@ extension = "0003*210"
 password = "long-enough"
 name = "Åsa"
 recording = true
+srtp = true
 """
 
 
@@ -155,12 +152,13 @@ def test_everything_that_can_be_declared(tmp_path: Path) -> None:
         trunks=(
             Trunk(
                 name="carrier",
-                uri="sip:carrier.example;transport=tcp",
+                uri="sip:carrier.example;transport=tls",
                 username="u",
                 password="p",
                 register=True,
                 match=("192.0.2.0/24", "198.51.100.7"),
                 caller_id_header="p-asserted-identity",
+                srtp=True,
             ),
         ),
         numbers=(
@@ -192,7 +190,15 @@ def test_everything_that_can_be_declared(tmp_path: Path) -> None:
         prompts=(
             StoredPrompt(app="demo", name="welcome", path="prompts/welcome.wav", sha256="5a5a"),
         ),
-        phones=(Phone(extension="0003*210", password="long-enough", name="Åsa", recording=True),),
+        phones=(
+            Phone(
+                extension="0003*210",
+                password="long-enough",
+                name="Åsa",
+                recording=True,
+                srtp=True,
+            ),
+        ),
     )
 
 
@@ -211,6 +217,7 @@ def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
     assert (number.inbound, number.outbound, number.accept_timeout) == (True, True, 30.0)
     assert (number.trunk, number.greeting, number.outbound_greeting) == (None, None, None)
     assert (trunk.register, trunk.match, trunk.caller_id_header) == (False, (), "from")
+    assert not trunk.srtp
     assert read(tmp_path, "").declaration(stored) == Declaration()
 
 
@@ -233,8 +240,10 @@ def test_every_table_is_strict(tmp_path: Path, kind: str) -> None:
         (APP + 'webhook_secret = "weak"', "app[0].webhook_secret: has weak"),
         (APP + 'webhook_encryption = "rc4"', "app[0].webhook_encryption: is one of aes-128-cbc"),
         (APP + 'allowed_destinations = ["+46", "x"]', "app[0].allowed_destinations: [1] 'x' is"),
-        (APP + "max_concurrent_calls = 5", "app[0].max_concurrent_calls: not available yet"),
-        (APP + "calls_per_second = 5", "app[0].calls_per_second: not available yet"),
+        (APP + "max_concurrent_calls = 0", "app[0].max_concurrent_calls: expected `int` >= 1"),
+        (APP + "max_concurrent_calls = 1.5", "app[0].max_concurrent_calls: expected `int | null`"),
+        (APP + "calls_per_second = 0", "app[0].calls_per_second: expected `float` > 0"),
+        (APP + "calls_per_second = inf", "app[0].calls_per_second: expected `float` <= 10000"),
         (APP + APP, "app[1].id: is declared already by app[0]"),
         ('[[trunk]]\nname = "T"\nuri = "sip:a"', "trunk[0].name: not of the right form"),
         ('[[trunk]]\nname = "t"\nuri = "sip:bob@a"', "trunk[0].uri: names a user"),
@@ -246,10 +255,8 @@ def test_every_table_is_strict(tmp_path: Path, kind: str) -> None:
         (APP + '[[number]]\nnumber = 46\napp = "demo"', "number[0].number: expected `str`"),
         (APP + '[[number]]\nnumber = "46"\napp = "demo"\nservice = "video"',
          "number[0].service: 'video' is not available yet"),
-        (APP + '[[number]]\nnumber = "46"\napp = "demo"\npin = "1"',
-         "number[0].pin: not available yet"),
-        (APP + '[[number]]\nnumber = "46"\napp = "demo"\nvoicemail_detection = true',
-         "number[0].voicemail_detection: not available yet"),
+        (APP + '[[number]]\nnumber = "46"\napp = "demo"\nvoicemail_detection = "yes"',
+         "number[0].voicemail_detection: expected `bool`"),
         (APP + '[[number]]\nnumber = "46"\napp = "demo"\naccept_timeout = 121',
          "number[0].accept_timeout: expected `float` <= 120.0"),
         (APP + ('[[number]]\nnumber = "46"\napp = "demo"\n' * 2).replace('"46"', '"+46"', 1),
@@ -343,6 +350,16 @@ def test_two_trunks_of_one_address_are_refused(tmp_path: Path) -> None:
     ]
     read(tmp_path, trunk.format("old", "192.0.2.9"), Stored())
     read(tmp_path, trunk.format("a", "10.0.0.1") + trunk.format("b", "2001:db8::1"))
+
+
+@pytest.mark.parametrize("transport", ["", ";transport=udp", ";transport=tcp"])
+def test_srtp_needs_tls(tmp_path: Path, transport: str) -> None:
+    """Keys of the audio that everybody can read on the way would protect nothing."""
+    trunk = '[[trunk]]\nname = "t"\nuri = "sip:a{}"\nsrtp = true\n'
+    assert faults(tmp_path, trunk.format(transport)) == [
+        "trunk[0].srtp: needs ;transport=tls in uri: the keys of the audio stand in the signalling"
+    ]
+    read(tmp_path, trunk.format(";transport=TLS"))
 
 
 def test_files_of_prompts_are_beside_the_file(tmp_path: Path) -> None:

@@ -88,6 +88,7 @@ CALLS: dict[Verb, Call] = {
     verbs.HANGUP: lambda c: c.hangup("x", reason="busy"),
     verbs.DIAL: lambda c: c.dial("x", 3, caller="y"),
     verbs.RING: lambda c: c.ring("x"),
+    verbs.STOP_RINGING: lambda c: c.stop_ringing("x"),
     verbs.ANSWER: lambda c: c.answer("x"),
     verbs.PLAY: lambda c: c.play("x", ["sound:a"], "p"),
     verbs.SEND_DTMF: lambda c: c.send_dtmf("x", "12#"),

@@ -89,6 +89,32 @@ def test_the_password_may_stand_in_a_file(tmp_path: Path) -> None:
     assert faults(config) == ["asterisk.password_file: can't be read: No such file or directory"]
 
 
+def test_password_of_ami_from_a_file(tmp_path: Path) -> None:
+    """AMI may have an account of its own, told in the same ways; it is ARI's when nothing is."""
+    (tmp_path / "secret").write_text("of-ami\n")
+    config = write(
+        tmp_path, '[asterisk]\npassword = "of-ari"\nami_password_file = "secret"\nami_port = 5039'
+    )
+    asterisk = load(config, {}).asterisk
+    assert (asterisk.password.reveal(), asterisk.ami_password.reveal()) == ("of-ari", "of-ami")
+    environ = {"ARI_VOICE_ASTERISK__AMI_PASSWORD": "y"}
+    assert faults(config, environ) == [
+        "asterisk.ami_password_file: asterisk.ami_password is given as well"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("networks", "reason"),
+    [("10.1.2.3/8", "[0] is not an address"), ("10.0.0.1, ::/0", "[1] would believe everybody")],
+)
+def test_trusted_proxies(networks: str, reason: str) -> None:
+    """Addresses and networks, but not everybody."""
+    given = {"ARI_VOICE_HTTP__TRUSTED_PROXIES": "10.0.0.0/8, ::1"}
+    assert load(None, given).http.trusted_proxies == ("10.0.0.0/8", "::1")
+    (fault,) = faults(None, {"ARI_VOICE_HTTP__TRUSTED_PROXIES": networks})
+    assert fault.startswith(f"ARI_VOICE_HTTP__TRUSTED_PROXIES: {reason}")
+
+
 def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
     """Unknown keys with the nearest known one, bad values with the reason, wherever they stand."""
     config = write(

@@ -285,6 +285,15 @@ def test_stopping_none_is_nothing() -> None:
 
 
 @pytest.mark.parametrize(
+    "state", [one for one in BackgroundState if one is not BackgroundState.PREPARING]
+)
+def test_a_failure_that_comes_too_late(state: BackgroundState) -> None:
+    """Its audio is there: what plays goes on."""
+    failed = i.MediaFailed(prompt=MUSIC.id, reason="gone")
+    assert step(with_background(state), failed, NOW).late
+
+
+@pytest.mark.parametrize(
     ("state", "given"),
     [
         (BackgroundState.PREPARING, i.MediaFailed(prompt=MUSIC.id, reason="gone")),

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from adapter.core import inputs as i
-from adapter.core.call import ANSWER_TIMEOUT, HANGUP_RETRY, LATE, PLACE_TIMEOUT, TABLE, step
+from adapter.core.call import HANGUP_RETRY, LATE, TABLE, step
 from adapter.core.errors import CallOver, CallUnknown, CoreError, NotOffered
 from adapter.core.model import (
     Call,
@@ -17,6 +17,7 @@ from adapter.core.model import (
     EndedBy,
     Ending,
 )
+from adapter.core.opening import ANSWER_TIMEOUT, PLACE_TIMEOUT
 from adapter.core.orders import DIAL_SLACK, effects_in_force
 from adapter.core.outputs import (
     Answer,
@@ -28,6 +29,7 @@ from adapter.core.outputs import (
     Dial,
     Hangup,
     HangupReason,
+    PromptOver,
     Ring,
 )
 from tests.unit.build import (
@@ -52,6 +54,8 @@ from tests.unit.build import (
 
 CALL_INPUTS = get_args(i.CallInput)
 PAIRS = [(state, given) for state in CallState for given in CALL_INPUTS]
+GONE = (CallState.CLOSING, CallState.ENDED)
+WITH_A_CHANNEL = [call for call in every_call() if call.state not in GONE]
 REFUSED = i.ChannelRefused(channel=OUTBOUND_CHANNEL, cause=EndCause.CONGESTION, detail="full")
 
 
@@ -80,8 +84,9 @@ def test_every_input_can_be_fed_in_every_state(call: Call) -> None:
         else:
             assert made.late == (made.call is call)
             assert made.call.version == call.version + (not made.late)
-    running = (*get_args(i.PromptInput), *get_args(i.DialogueInput), i.BackgroundDeadline)
-    assert given_types == {*CALL_INPUTS, *running}
+    running = (i.PromptInput, i.DialogueInput, i.BridgeInput, i.RecordingInput)
+    others = {one for kind in running for one in get_args(kind)}
+    assert given_types == {*CALL_INPUTS, *others, i.BackgroundDeadline}
 
 
 def test_what_is_listed_as_late_changes_nothing() -> None:
@@ -201,6 +206,7 @@ ENDS = [
     (outbound(CallState.UP), EndCause.HANGUP),
     (inbound(CallState.OFFERED), EndCause.REJECTED),
     (inbound(CallState.ANSWERING), EndCause.REJECTED),
+    (inbound(CallState.WAITING), EndCause.REJECTED),
     (inbound(CallState.UP), EndCause.HANGUP),
 ]
 
@@ -220,13 +226,14 @@ def test_an_end_is_ordered_from_every_state(call: Call, cause: EndCause) -> None
     assert ended.call.ending == ending
 
 
-@pytest.mark.parametrize("call", [c for c in every_call() if c.state is not CallState.ENDED])
+@pytest.mark.parametrize("call", WITH_A_CHANNEL)
 def test_a_channel_that_goes_ends_the_call_in_every_state(call: Call) -> None:
     """ChannelGone alone is an end, with nothing left to wait for."""
     made = step(call, gone(call, 16), NOW + 1)
     assert (made.call.state, made.call.deadline, made.call.live) == (CallState.ENDED, None, False)
     assert made.effects == ()
-    assert [type(notice) for notice in made.notices] == [CallEnded]
+    told = [type(notice) for notice in made.notices]
+    assert told == ([PromptOver, CallEnded] if call.prompt else [CallEnded])
 
 
 @pytest.mark.parametrize("call", [c for c in every_call() if c.state is not CallState.ENDED])
@@ -270,6 +277,8 @@ DEADLINES = [
     (outbound(CallState.UP), EndCause.MAX_DURATION, HangupReason.NORMAL),
     (inbound(CallState.OFFERED), EndCause.NOT_ACCEPTED, HangupReason.NO_ANSWER),
     (inbound(CallState.ANSWERING), EndCause.FAILED, HangupReason.FAILURE),
+    (inbound(CallState.ADMITTING), EndCause.REJECTED, HangupReason.NORMAL),
+    (inbound(CallState.WAITING), EndCause.NOT_ACCEPTED, HangupReason.NO_ANSWER),
     (inbound(CallState.UP), EndCause.MAX_DURATION, HangupReason.NORMAL),
 ]
 

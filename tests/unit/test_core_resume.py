@@ -23,6 +23,7 @@ from adapter.core.outputs import (
     Hangup,
     Play,
     PrepareMedia,
+    PromptOver,
     Ring,
 )
 from adapter.core.resume import ChannelState, Recovery, Seen, heard_now, resume
@@ -57,6 +58,7 @@ DOWN, RINGING, UP = ChannelState.DOWN, ChannelState.RINGING, ChannelState.UP
 LIVE = [call for call in every_call() if call.live]
 SEEN = st.builds(Seen, st.sampled_from([None, DOWN, RINGING, UP]), st.booleans())
 MUSIC = BackgroundOrder(id=prompt_id(50), phrase=Phrase(file="music.wav"))
+NEVER_LOST = (CallState.PLACING, CallState.CLOSING)  # has no channel yet, has none any more
 SONG = i.MediaReady(prompt=MUSIC.id, media=(MEDIUM,))
 MAKING = pausing(background=MUSIC)
 SINGING = run(MAKING, SONG).call
@@ -65,13 +67,14 @@ ENDING = [run(call, i.EndCall()).call for call in ASKED]
 ROWS = st.sampled_from(LIVE + [prompting(state) for state in PromptState] + ASKED + ENDING)
 
 
-@pytest.mark.parametrize("call", [c for c in LIVE if c.state is not CallState.PLACING])
+@pytest.mark.parametrize("call", [c for c in LIVE if c.state not in NEVER_LOST])
 def test_a_call_without_its_channel_is_lost(call: Call) -> None:
     """Asterisk does not know it any more: that is its end, and nothing is ordered."""
     recovery = resume(call, Seen(None))
     assert recovery == Recovery(facts=(gone(call, lost=True),))
     made = step(call, recovery.facts[0], NOW)
-    assert [type(notice) for notice in made.notices] == [CallEnded]
+    told = [type(notice) for notice in made.notices]
+    assert told == ([PromptOver, CallEnded] if call.prompt else [CallEnded])
     assert made.call.ending is not None
     own = call.ending.cause if call.ending else EndCause.LOST
     assert made.call.ending.cause is own
@@ -303,4 +306,4 @@ def test_recovery_is_one_ending_and_can_be_repeated(call: Call, first: Seen, sec
         call, _, more = recovered(call, second)
         ends += more
     assert ends == (not call.live)
-    assert call.live == (call.deadline is not None)
+    assert call.live == bool(call.deadlines)

@@ -267,7 +267,7 @@ def test_an_up_call_that_asks_always_waits_for_something() -> None:
                 continue
             if after.state is CallState.UP:
                 waits = dialogue(after).state is not DialogueState.DOING
-                assert waits or after.prompt is not None
+                assert waits or after.prompt is not None or after.bridge is not None
                 assert (dialogue(after).deadline is not None) == waits
 
 

@@ -17,6 +17,7 @@ from adapter.core.ids import CallId, ChannelId, channel_of, question_of
 from adapter.core.model import Call, EndCause, Instruction, Phrase, Topic
 from adapter.engine.effects import Effects
 from tests.fakes.engine_ports import ScriptedApplications, SimulatedAsterisk, SlowSpeech
+from tests.fakes.engine_world import world_of
 from tests.fakes.virtual_time import runs_in_virtual_time
 from tests.unit.build import NOW, call_id, place, prompt_id
 
@@ -41,7 +42,7 @@ class World:
         self.effects = self.runner(self.tell)
 
     def runner(self, tell: Callable[[CallId, i.Input], None]) -> Effects:
-        return Effects(self.asterisk, self.speech, self.applications, self.rows.get, tell)
+        return Effects(world_of(self.asterisk, self.speech, self.applications), self.rows.get, tell)
 
     def tell(self, call: CallId, fact: i.Input) -> None:
         self.facts.append((call, fact))
@@ -74,14 +75,14 @@ async def test_commands_of_one_call_go_out_in_order() -> None:
     """The second waits for the answer to the first, also when they come from different steps."""
     world = World()
     gate = world.asterisk.gates[o.CreateChannel] = asyncio.Event()
-    world.effects.run(ONE, (create(ONE), o.Ring(channel=CHANNEL)))
+    world.effects.run(ONE, (create(ONE), o.Answer(channel=CHANNEL)))
     world.effects.run(ONE, (hangup(),))
     await world.settle()
     assert world.asterisk.log == []
     assert not world.effects.idle(ONE)
     gate.set()
     await world.settle()
-    assert world.asterisk.log == [create(ONE), o.Ring(channel=CHANNEL), hangup()]
+    assert world.asterisk.log == [create(ONE), o.Answer(channel=CHANNEL), hangup()]
     assert world.effects.idle(ONE)
 
 
@@ -89,8 +90,8 @@ async def test_commands_of_one_call_go_out_in_order() -> None:
 async def test_commands_of_two_calls_go_out_side_by_side() -> None:
     """A call that Asterisk keeps waiting does not hold up another."""
     world = World()
-    world.asterisk.gates[o.Ring] = asyncio.Event()
-    world.effects.run(ONE, (o.Ring(channel=CHANNEL), create(ONE)))
+    world.asterisk.gates[o.Answer] = asyncio.Event()
+    world.effects.run(ONE, (o.Answer(channel=CHANNEL), create(ONE)))
     world.effects.run(TWO, (create(TWO), hangup(channel_of(TWO, 1))))
     await world.settle()
     assert world.asterisk.log == [create(TWO), hangup(channel_of(TWO, 1))]

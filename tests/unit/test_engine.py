@@ -124,8 +124,8 @@ async def test_a_webhook_that_cannot_be_written_takes_its_row_with_it(tmp_path: 
         before = made.row(call.id)
         made.connection.execute(
             "INSERT INTO outbox (id, lane, contract, owner, event, url, body, created_at, next_at)"
-            " VALUES (?, 'x', 'x', 'x', 'x', 'x', 'x', 0, 0)",
-            (f"{call.id}-{before.version + 1}-0",),
+            " VALUES (?, ?, 'x', 'x', 'x', 'x', 'x', 0, 0)",
+            (f"{call.id}-{before.version + 1}-0", call.id),
         )
         made.asterisk.picks_up(call.channel)
         await made.settle()

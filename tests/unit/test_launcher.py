@@ -26,6 +26,7 @@ SETTINGS = Settings(
     bind="127.0.0.1",
     http_bind="127.0.0.1",
     http_port=18088,
+    ami_port=18092,
     sip_port=15060,
     rtp_start=16000,
     rtp_end=16999,
@@ -161,12 +162,82 @@ def test_every_template_renders(settings: Settings, tmp_path: Path) -> None:
         assert "contact = sip:127.0.0.1:5060" in files["pjsip.conf"]
 
 
+def test_address_translation_is_in_each_transport(tmp_path: Path) -> None:
+    """With an external address both transports have it; without one nothing speaks of it."""
+    behind = replace(SETTINGS, external_address="192.0.2.7", local_net=("10.0.0.0/8", "192.0.2.1"))
+    text = render.configuration(behind.checked(), asterisk_in(tmp_path))["pjsip.conf"]
+    assert text.count("external_media_address = 192.0.2.7\n") == 2
+    assert text.count("external_signaling_address = 192.0.2.7\n") == 2
+    assert text.count("local_net = 10.0.0.0/8\nlocal_net = 192.0.2.1\n") == 2
+    (tmp_path / "plain").mkdir()
+    plain = render.configuration(SETTINGS, asterisk_in(tmp_path / "plain"))["pjsip.conf"]
+    assert "external_media" not in plain
+    assert "local_net =" not in plain
+    assert Settings.from_json(behind.to_json()) == behind
+
+
+def with_tls(settings: Settings, folder: Path) -> Settings:
+    """The settings with a certificate, its key and authorities: files that are there."""
+    names = {name: folder / f"{name}.pem" for name in ("tls_cert", "tls_key", "tls_ca")}
+    for file in names.values():
+        file.touch()
+    files = {name: str(file) for name, file in names.items()}
+    return replace(settings, tls_port=15061, adapter_tls="127.0.0.1:5061", **files)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, CARRIER])
+def test_tls_when_there_is_a_certificate(settings: Settings, tmp_path: Path) -> None:
+    """With one there is a transport that verifies whom it calls; without one, nothing of it."""
+    layout = asterisk_in(tmp_path)
+    secure = replace(with_tls(settings, tmp_path), external_address="192.0.2.7").checked()
+    files = render.configuration(secure, layout)
+    text = files["pjsip_tls.conf"]
+    assert "#include pjsip_tls.conf\n" in files["pjsip.conf"]
+    assert "protocol = tls\nbind = 127.0.0.1:15061\n" in text
+    assert f"cert_file = {tmp_path}/tls_cert.pem\npriv_key_file = {tmp_path}/tls_key.pem\n" in text
+    assert f"ca_list_file = {tmp_path}/tls_ca.pem\nverify_server = yes\n" in text
+    if settings.role == "adapter":
+        assert "external_media_address = 192.0.2.7\n" in text
+    assert render.configuration(settings, layout)["pjsip_tls.conf"] == ""
+    assert Settings.from_json(secure.to_json()) == secure
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"tls_key": ""}, "go together"),
+        ({"tls_cert": ""}, "go together"),
+        ({"tls_ca": "/nowhere/ca.pem"}, "--tls-ca: no such file: /nowhere/ca.pem"),
+        ({"tls_key": "/nowhere/key.pem"}, "--tls-key: no such file"),
+        ({"tls_cert": "/srv/a;b.pem"}, "--tls-cert: its name"),
+        ({"adapter_tls": ""}, "--adapter-tls is malformed"),
+    ],
+)
+def test_tls_that_cannot_be(change: dict[str, str], named: str, tmp_path: Path) -> None:
+    """Half a pair, a file that is not there, and a name that would begin a comment are refused."""
+    with pytest.raises(LauncherError, match=named):
+        replace(with_tls(CARRIER, tmp_path), **change).checked()  # type: ignore[arg-type]
+
+
 def test_context_of_outbound_legs_holds_nothing(tmp_path: Path) -> None:
     """A 302 finds no extension in it: the section is the last and empty."""
     text = render.configuration(SETTINGS, asterisk_in(tmp_path))["extensions.conf"]
     _, _, behind = text.partition("\n[blocked]\n")
     assert behind.strip() == ""
     assert "[blocked]" in text
+
+
+def test_ami_is_the_adapters_alone(tmp_path: Path) -> None:
+    """It has one account, without events, for private addresses; the carrier has no AMI."""
+    layout = asterisk_in(tmp_path)
+    text = render.configuration(SETTINGS, layout)["manager.conf"]
+    assert "bindaddr = 127.0.0.1\nport = 18092\n" in text
+    assert "[ari-voice]\nsecret = a-password-of-a-test\n" in text
+    assert "deny = 0.0.0.0/0.0.0.0" in text
+    assert "\nread =\nwrite = system,call\n" in text
+    shut = render.configuration(CARRIER, layout)["manager.conf"]
+    assert "enabled = no" in shut
+    assert "secret" not in shut
 
 
 def test_missing_module_is_named(tmp_path: Path) -> None:
@@ -197,11 +268,13 @@ def test_rendered_folder_is_private(tmp_path: Path) -> None:
         {"ari_password": "short"},
         {"ari_password": "with;comment"},
         {"bind": "localhost"},
+        {"external_address": "192.0.2.7\n[x]"},
+        {"external_address": "192.0.2.7", "local_net": ("10.0.0.0/8;",)},
         {"dir": "/srv/with space"},
         {"dir": "/srv/" + "x" * 90},
     ],
 )
-def test_settings_that_would_break_a_file(change: dict[str, str]) -> None:
+def test_settings_that_would_break_a_file(change: dict[str, object]) -> None:
     """What could end a line, begin a comment, or cut off the control socket is refused."""
     with pytest.raises(LauncherError):
         replace(SETTINGS, **change).checked()  # type: ignore[arg-type]

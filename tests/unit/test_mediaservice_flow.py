@@ -31,6 +31,7 @@ from tests.fakes.engine_ports import (
     SimulatedAsterisk,
     SlowSpeech,
 )
+from tests.fakes.engine_world import world_of
 from tests.unit.build import NOW, call_id
 from tests.unit.mediaservice_house import DOMAIN, Directory
 
@@ -164,9 +165,7 @@ async def house() -> AsyncIterator[House]:
         store=NoStore(),
         outbox=NotedOutbox(),
         contracts={"mediaservice": Words(directory)},
-        asterisk=asterisk,
-        speech=SlowSpeech(),
-        applications=applications,
+        world=world_of(asterisk, SlowSpeech(), applications),
         observer=Counter(),
         now=lambda: NOW,
         fatal=lambda failed: None,

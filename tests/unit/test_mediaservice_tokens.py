@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -15,6 +16,7 @@ from adapter.contracts.mediaservice import tokens
 from adapter.contracts.mediaservice.access import authenticate
 from adapter.contracts.mediaservice.errors import Problem
 from adapter.contracts.mediaservice.tokens import ReplyId, ReplyIdInvalid
+from adapter.contracts.throttle import Throttle
 from adapter.core.tenants import Domain, hash_key
 from tests.fakes import tokens as theirs
 
@@ -43,7 +45,8 @@ REPLY = ReplyId("one.example", "session-1", "leg-1", "participant")
 def lets_in(authorization: str | None, domain: Domain = DOMAIN, now: float = NOW) -> bool:
     headers = {} if authorization is None else {"Authorization": authorization}
     try:
-        authenticate(make_mocked_request("POST", "/", headers), domain, now)
+        request = make_mocked_request("POST", "/", headers)
+        asyncio.run(authenticate(request, domain, Throttle(), now))
     except Problem as problem:
         return "WWW-Authenticate" not in problem.headers or problem.status != 401
     return True

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapter.media import wav
-from adapter.media.promptfiles import PromptFiles
+from adapter.media.promptfiles import PromptFiles, keep
 from adapter.media.prompts import Prompts
 from adapter.media.tts_cache import Limits, TtsCache
+from tests.unit.test_decoding import coded
 from tests.unit.test_tts_cache import Counts
 from tests.unit.test_wav import riff
 
@@ -59,6 +60,7 @@ async def test_both_copies_are_kept(files: PromptFiles, tmp_path: Path) -> None:
     assert on_disk(tmp_path) == [
         "domains/one=2Eexample/files/welcome=2Ewav",
         "domains/one=2Eexample/welcome.wav",
+        "domains/one=2Eexample/welcome.wav16",
     ]
 
 
@@ -139,11 +141,11 @@ async def test_names_that_fit_no_file(files: PromptFiles, tmp_path: Path, name: 
 
 
 @pytest.mark.parametrize("content", [b"", b"ID3 an mp3", TONE[:-1], wav.write(b"")])
-async def test_only_whole_wav_files(files: PromptFiles, tmp_path: Path, content: bytes) -> None:
+async def test_only_audio(files: PromptFiles, tmp_path: Path, content: bytes) -> None:
     """What can't be played is refused, and what was there before stays."""
     await files.put(ONE, "a.wav", TONE)
     before = on_disk(tmp_path)
-    with pytest.raises(ValueError, match="WAV"):
+    with pytest.raises(ValueError, match=r"WAV|MP3"):
         await files.put(ONE, "a.wav", content)
     assert on_disk(tmp_path) == before
     original = files.original(ONE, "a.wav")
@@ -193,3 +195,55 @@ async def test_a_disk_that_refuses(files: PromptFiles, tmp_path: Path) -> None:
     (tmp_path / "domains").write_text("in the way")
     with pytest.raises(OSError, match="domains"):
         await files.put(ONE, "a.wav", TONE)
+
+
+async def test_other_formats(files: PromptFiles, tmp_path: Path) -> None:
+    """A FLAC file is played as one is; raw G.711 is told by its name; the originals stay."""
+    flac, raw = coded("flac", "flac", 44100), bytes([0x55] * 4000)
+    for name, content in (("a.flac", flac), ("b.alaw", raw), ("b.ulaw", raw)):
+        await files.put(ONE, name, content)
+        path, original = files.path_of(ONE, name), files.original(ONE, name)
+        assert path is not None
+        assert original is not None
+        assert original.read_bytes() == content
+        seconds = wav.seconds_of(tmp_path / path)
+        assert seconds == pytest.approx(1.0 if name == "a.flac" else 0.5)
+    with pytest.raises(ValueError, match="not a WAV file"):
+        await files.put(ONE, "b.raw", raw)
+
+
+async def test_a_narrow_file_takes_the_place_of_a_wide_one(
+    files: PromptFiles, tmp_path: Path
+) -> None:
+    """No call hears the wide audio of the file before."""
+    await files.put(ONE, "a.wav", WIDE)
+    await files.put(ONE, "a.wav", TONE)
+    assert not [name for name in on_disk(tmp_path) if name.endswith(".wav16")]
+    await files.put(ONE, "a.wav", WIDE)
+    await files.delete(ONE, "a.wav")
+    assert on_disk(tmp_path) == []
+
+
+async def test_forgetting_a_domain(files: PromptFiles, tmp_path: Path) -> None:
+    """All of its files go, nobody else's; one without files is no error."""
+    await files.put(ONE, "a.wav", WIDE)
+    await files.put(TWO, "a.wav", TONE)
+    await files.forget(ONE)
+    await files.forget(ONE)
+    assert nowhere(files, ONE, "a.wav")
+    assert files.original(TWO, "a.wav") is not None
+
+
+def test_prompts_of_apps_are_named_by_content(tmp_path: Path) -> None:
+    """The same file is kept once, and is not written again; raw ones differ by their format."""
+    path, digest = keep(tmp_path, WIDE)
+    assert path == f"prompts/{digest[:2]}/{digest[2:]}.wav"
+    assert on_disk(tmp_path) == [path, path + "16"]
+    written = (tmp_path / path).stat().st_mtime_ns
+    assert keep(tmp_path, WIDE, "other.wav") == (path, digest)
+    assert (tmp_path / path).stat().st_mtime_ns == written
+    raw = bytes([0x55] * 4000)
+    one, two = keep(tmp_path, raw, "a.ulaw"), keep(tmp_path, raw, "a.alaw")
+    assert one[0] != two[0]
+    assert one[1] == two[1]
+    assert (tmp_path / one[0]).read_bytes() != (tmp_path / two[0]).read_bytes()

@@ -107,12 +107,12 @@ async def test_first_provider_with_the_voice_speaks(prompts: Prompts, tts: Scrip
 
 
 async def test_faults_of_speech_pass(prompts: Prompts, tts: ScriptedTTS) -> None:
-    """A provider's error reaches the caller of `speech` as it is."""
+    """The error of the only provider with the voice reaches the caller of `speech` as it is."""
     with pytest.raises(BadRequest):
         await prompts.speech(" ", "en", "male")
     tts.faults = [Unavailable("no"), Unavailable("still no")]
     with pytest.raises(Unavailable, match="still no"):
-        await prompts.speech("hello", "en", "male")
+        await prompts.speech("hello", "de", "female")
 
 
 async def test_store_and_play(prompts: Prompts, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ async def restarted(folder: Path, killed: Adapter) -> AsyncIterator[Adapter]:
     await killed.stop()
     killed.asterisk.log.clear()
     killed.asterisk.gates.clear()
-    async with adapter(folder, killed.asterisk) as made:
+    async with adapter(folder, killed.asterisk, killed.recorder) as made:
         made.asterisk.hear = nothing
         await made.reconcile()
         await made.settle()

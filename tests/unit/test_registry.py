@@ -5,6 +5,7 @@ The strangers here are real distributions on `sys.path`: metadata folders and mo
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
@@ -13,12 +14,15 @@ from pathlib import Path
 import pytest
 
 from adapter import registry
-from adapter.registry import PluginFault, load_tts, start_tts
+from adapter.registry import PluginFault, load_asr, load_tts, start_asr, start_tts
+from plugins.asr_google import GoogleASR
+from plugins.asr_pocketsphinx import PocketsphinxASR
 from plugins.tts_espeak import EspeakTTS
 from tests.unit.test_tts_espeak import espeak
 
 PREAMBLE = """
-from adapter.plugin_api import TTS, CannotStart
+from adapter.plugin_api import ASR, TTS, CannotStart, Unreachable
+from tests.fakes.recognition import ScriptedASR
 from tests.fakes.speech import ScriptedTTS
 """
 
@@ -29,14 +33,14 @@ Install = Callable[..., None]
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     """Install a distribution that has one plug-in."""
 
-    def install(code: str, *, name: str = "stranger", target: str = "Mine") -> None:
+    def install(code: str, *, name: str = "stranger", group: str = "ari_voice.tts") -> None:
         number = len(list(tmp_path.iterdir()))
         module = f"stranger_{tmp_path.name.replace('-', '_')}_{number}"
         folder = tmp_path / str(number)
         info = folder / f"{module}-1.0.dist-info"
         info.mkdir(parents=True)
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[ari_voice.tts]\n{name} = {module}:{target}\n")
+        (info / "entry_points.txt").write_text(f"[{group}]\n{name} = {module}:Mine\n")
         (folder / f"{module}.py").write_text(PREAMBLE + textwrap.dedent(code))
         monkeypatch.syspath_prepend(str(folder))
 
@@ -125,6 +129,30 @@ async def test_plugin_that_does_not_start(install: Install, fault: str) -> None:
     assert good.closed
 
 
+UNREACHABLE = """
+    class Mine(ScriptedTTS):
+        @classmethod
+        async def start(cls, settings):
+            raise Unreachable('nobody answers')
+"""
+
+
+async def test_service_that_does_not_answer(
+    install: Install, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The adapter starts with the others and logs an error; with none at all it does not start."""
+    install(UNREACHABLE, name="away")
+    install(GOOD, name="good")
+    assert list(await start_tts(["away", "good"], {})) == ["good"]
+    (record,) = caplog.records
+    assert (record.levelname, record.msg) == ("ERROR", "starts without a plug-in")
+    assert "'away' does not start: nobody answers" in vars(record)["error"]
+    with pytest.raises(PluginFault, match="'away' does not start: nobody answers"):
+        await start_tts(["away"], {})
+    with pytest.raises(PluginFault, match="'away' is named twice"):
+        await start_tts(["good", "away", "away"], {})
+
+
 def test_unknown_name() -> None:
     """The error says which names there are."""
     with pytest.raises(PluginFault, match=r"no plug-in 'espeek'.*installed: .*espeak"):
@@ -144,3 +172,61 @@ async def test_named_twice_in_settings(install: Install) -> None:
     install(GOOD)
     with pytest.raises(PluginFault, match="'stranger' is named twice"):
         await start_tts(["stranger", "stranger"], {})
+
+
+EARS = "ari_voice.asr"
+
+
+def test_recognisers_come_in_through_the_door() -> None:
+    """Those that we ship are found by their entry points."""
+    assert load_asr("pocketsphinx") is PocketsphinxASR
+    assert load_asr("google_speech") is GoogleASR
+
+
+async def test_a_recogniser_starts_and_closes(install: Install) -> None:
+    """A stranger's gets its own settings, in the order of the names; the last is closed first."""
+    code = """
+        class Mine(ScriptedASR):
+            @classmethod
+            async def start(cls, settings):
+                asr = cls()
+                asr.settings = dict(settings)
+                return asr
+    """
+    install(code, name="one", group=EARS)
+    install(code, name="two", group=EARS)
+    plugins = await start_asr(["two", "one"], {"one": {"key": "1"}})
+    assert [vars(plugin)["settings"] for plugin in plugins.values()] == [{}, {"key": "1"}]
+    assert list(plugins) == ["two", "one"]
+    await registry.close(plugins.values())
+    assert all(vars(plugin)["closed"] for plugin in plugins.values())
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("Mine = ScriptedTTS", "no subclass of ASR"),
+        ("class Mine(ASR): api_version = 1", "has no recognise, start"),
+        ("class Mine(ScriptedASR): api_version = 2", "interface 2.*has 1"),
+    ],
+)
+def test_bad_recogniser_is_named(install: Install, code: str, words: str) -> None:
+    """What is none is refused by its name; a synthesiser is none."""
+    install(code, group=EARS)
+    with pytest.raises(PluginFault, match=f"(?s)'stranger'.*{words}"):
+        load_asr("stranger")
+
+
+async def test_a_name_belongs_to_its_group() -> None:
+    """A synthesiser's name is no recogniser's; the error names the group."""
+    with pytest.raises(PluginFault, match=r"no plug-in 'espeak' in ari_voice\.asr.*pocketsphinx"):
+        await start_asr(["espeak"], {})
+
+
+def test_libraries_are_imported_only_when_named() -> None:
+    """Without the plug-ins that need them, neither Google's library nor pocketsphinx is loaded."""
+    code = (
+        "import sys, adapter.app; from adapter.registry import load_tts; load_tts('espeak');"
+        "sys.exit(any(name in sys.modules for name in ('google.cloud', 'grpc', 'pocketsphinx')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

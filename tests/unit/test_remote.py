@@ -11,13 +11,14 @@ from aiohttp import ClientSession
 
 from adapter.core.faults import MEDIA_LATE, MediaUnavailable
 from adapter.core.model import Phrase
-from adapter.media import wav
+from adapter.media import decoding, wav
 from adapter.media.prompts import Prompts
 from adapter.media.remote import Limits, RemoteAudio
 from adapter.media.tts_cache import Limits as SpeechLimits
 from adapter.media.tts_cache import TtsCache
 from adapter.outbox.egress import Policy, open_session
 from tests.fakes.webhook_sink import HANG, Reply, WebhookSink
+from tests.unit.test_decoding import coded
 from tests.unit.test_tts_cache import Counts
 
 SHORT = wav.write(bytes(1600))
@@ -211,6 +212,19 @@ async def test_room_is_made(
     assert len([*folder.glob("*/*.wav")]) == len([*folder.glob("*/*.json")]) == 3
     await small.file(sink.url("/e"), 60.0)
     assert len(sink.received) == 5
+
+
+async def test_other_formats(session: ClientSession, tmp_path: Path, sink: WebhookSink) -> None:
+    """An MP3 file is played as well; a wide one is kept twice, as Asterisk likes it."""
+    remote = RemoteAudio(session, tmp_path / "copies")
+    sink.script(Reply(body=coded("mp3", "libmp3lame", 44100, channels=2)))
+    path = await remote.file(sink.url("/music"), 60.0)
+    assert wav.seconds_of(path) == pytest.approx(1.0, abs=0.1)
+    assert decoding.wide_of(path).exists()
+    sink.script(Reply(body=coded("mulaw", "pcm_mulaw", 8000)))
+    path = await remote.file(sink.url("/raw.ulaw?version=2"), 60.0)
+    assert wav.seconds_of(path) == pytest.approx(1.0, abs=0.1)
+    assert not decoding.wide_of(path).exists()
 
 
 async def test_prompts_play_it(remote: RemoteAudio, sink: WebhookSink, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from adapter.core import inputs as i
 from adapter.core import outputs as o
 from adapter.core.ids import ChannelId, PlaybackId, playback_of
 from adapter.core.model import CallState, Direction, EndCause
+from adapter.core.orders import effects_in_force
 from tests.fakes.virtual_time import runs_in_virtual_time
 from tests.unit.build import call_id, order, prompt_id
 from tests.unit.wiring import adapter, arrival
@@ -17,13 +19,36 @@ from tests.unit.wiring import adapter, arrival
 
 @runs_in_virtual_time
 async def test_an_arrival_becomes_a_call(tmp_path: Path) -> None:
-    """Reception says whose it is; the call is written, told and rings."""
+    """Reception says whose it is; the call is written and told."""
     async with adapter(tmp_path) as made:
         call = await made.offered()
         assert (call.direction, call.state) == (Direction.INBOUND, CallState.OFFERED)
         assert (call.caller, call.callee, call.owner) == ("+4922", "+4911", "tenant")
         assert made.webhooks() == ["CallOffered"]
+
+
+@runs_in_virtual_time
+async def test_a_call_that_nobody_answers_at_once_rings(tmp_path: Path) -> None:
+    """A fifth of a second later, and once, although a reconnect orders it again meanwhile."""
+    async with adapter(tmp_path) as made:
+        call = await made.offered()
+        await asyncio.sleep(0.19)
+        made.engine.effects.run(call.id, effects_in_force(call))
+        assert made.asterisk.log == []
+        assert made.engine.effects.idle(call.id)
+        await asyncio.sleep(1.0)
         assert made.asterisk.log == [o.Ring(channel=call.channel)]
+
+
+@runs_in_virtual_time
+async def test_a_call_that_is_answered_at_once_does_not_ring(tmp_path: Path) -> None:
+    """The order is dropped when the row does not say any more that the call is offered."""
+    async with adapter(tmp_path) as made:
+        call = await made.offered()
+        await asyncio.sleep(0.19)
+        made.engine.apply(call.id, i.AcceptCall())
+        await asyncio.sleep(1.0)
+        assert made.asterisk.log == [o.Answer(channel=call.channel)]
 
 
 @runs_in_virtual_time

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from adapter.core.faults import StoreFailed
 from adapter.core.message import Attempt, Backlog, Head, Message, Queued
 from adapter.store.outbox import OutboxStore
 from adapter.store.sqlite import open_database
@@ -66,7 +67,7 @@ def test_insert_is_part_of_the_callers_transaction(
 def test_an_id_is_used_once(store: OutboxStore) -> None:
     """The same id twice is an error, even after its delivery."""
     (row,) = put(store, message("a"))
-    store.delivered(row, OK)
+    store.delivered([(row, OK)])
     with pytest.raises(sqlite3.IntegrityError):
         put(store, message("a"))
 
@@ -78,7 +79,7 @@ def test_head_moves_when_rows_are_settled(store: OutboxStore) -> None:
     assert store.head("call-1") == Queued(a.seq, a.message, 1, 99.0, 1.0)
     store.dead(a, BAD)
     assert store.head("call-1") == b
-    store.delivered(b, OK)
+    store.delivered([(b, OK)])
     assert store.head("call-1") == c
 
 
@@ -89,7 +90,7 @@ def test_heads_are_paged_by_lane(store: OutboxStore) -> None:
         *(message(f"{lane}{n}", lane=lane, url=f"http://{n}/") for lane in "abc" for n in (0, 1)),
     )
     first, *_ = put(store, message("gone", lane="d"))
-    store.delivered(first, OK)
+    store.delivered([(first, OK)])
     page = store.heads("", 2)
     assert page == [Head("a", "http://0/", 1.0), Head("b", "http://0/", 1.0)]
     assert store.heads("b", 2) == [Head("c", "http://0/", 1.0)]
@@ -99,7 +100,7 @@ def test_heads_are_paged_by_lane(store: OutboxStore) -> None:
 def test_a_row_is_settled_once(store: OutboxStore) -> None:
     """A late verdict on a settled row is recorded as an attempt and changes nothing else."""
     (row,) = put(store, message("a"))
-    store.delivered(row, OK)
+    store.delivered([(row, OK)])
     store.dead(row, BAD)
     store.failed(row, BAD, 50.0)
     (listed,) = store.rows()
@@ -112,12 +113,12 @@ def test_a_failed_write_leaves_no_half(connection: sqlite3.Connection, store: Ou
     connection.execute(
         "CREATE TRIGGER t BEFORE UPDATE ON outbox BEGIN SELECT RAISE(FAIL, 'x'); END"
     )
-    with pytest.raises(sqlite3.IntegrityError):
-        store.delivered(row, OK)
+    with pytest.raises(StoreFailed):
+        store.delivered([(row, OK)])
     assert store.deliveries("call-1") == []
     assert not connection.in_transaction
     connection.execute("DROP TRIGGER t")
-    store.delivered(row, OK)
+    store.delivered([(row, OK)])
     assert [d.status for d in store.deliveries("call-1")] == [200]
 
 
@@ -125,7 +126,7 @@ def test_deliveries_tell_each_attempt(store: OutboxStore) -> None:
     """The attempts of a lane, in order of time, with their message."""
     (a,) = put(store, message("a"))
     store.failed(a, BAD, 15.0)
-    store.delivered(a, OK)
+    store.delivered([(a, OK)])
     put(store, message("x", lane="other"))
     told = [
         (d.id, d.attempt, d.at, d.duration, d.status, d.error) for d in store.deliveries("call-1")
@@ -158,7 +159,7 @@ def test_retry_by_number(store: OutboxStore) -> None:
     assert store.retry(30.0, seq=a.seq) == 1
     assert store.head("call-1") == Queued(a.seq, a.message, 0, 30.0, 1.0)
     assert [row.state for row in store.rows()] == ["pending", "dead"]
-    store.delivered(a, OK)
+    store.delivered([(a, OK)])
     assert [d.attempt for d in store.deliveries("call-1") if d.id == "a"] == [1, 2, 3]
 
 
@@ -167,7 +168,7 @@ def test_retry_by_owner_and_all(store: OutboxStore) -> None:
     a, b, c = put(store, message("a"), message("b", owner="x"), message("c"))
     store.dead(a, BAD)
     store.dead(b, BAD)
-    store.delivered(c, OK)
+    store.delivered([(c, OK)])
     assert store.retry(30.0, owner="nobody") == 0
     assert store.retry(30.0, owner="x") == 1
     assert store.retry(40.0) == 2
@@ -181,7 +182,7 @@ def test_retry_by_owner_and_all(store: OutboxStore) -> None:
 def test_retry_of_a_delivered_row_changes_nothing(store: OutboxStore) -> None:
     """A delivered message is not sent again, and enables no endpoint."""
     a, b = put(store, message("a"), message("b"))
-    store.delivered(a, OK)
+    store.delivered([(a, OK)])
     store.dead(b, BAD, disable="gone")
     assert store.retry(30.0, seq=a.seq) == 0
     assert store.disabled() == {("app", "http://c/"): "gone"}
@@ -225,7 +226,7 @@ def test_backlog_counts_pending_rows(store: OutboxStore) -> None:
     (a,) = put(store, message("a"), now=5.0)
     put(store, message("b", lane="call-0"), now=8.0)
     assert store.backlog() == Backlog(2, 5.0)
-    store.delivered(a, OK)
+    store.delivered([(a, OK)])
     assert store.backlog() == Backlog(1, 8.0)
 
 
@@ -234,8 +235,8 @@ def test_purge_deletes_old_settled_rows_with_their_attempts(
 ) -> None:
     """Retention is by state, never touches what is pending, and goes in steps."""
     a, b, c, _ = put(store, *(message(name) for name in "abcd"))
-    store.delivered(a, OK)
-    store.delivered(b, OK)
+    store.delivered([(a, OK)])
+    store.delivered([(b, OK)])
     store.dead(c, OK)
     assert store.purge(20.0) == 0
     assert store.purge(100.0, limit=1) == 1

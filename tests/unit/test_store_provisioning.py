@@ -46,6 +46,7 @@ TRUNK = Trunk(
     register=True,
     match=("192.0.2.0/24", "198.51.100.7"),
     caller_id_header="p-asserted-identity",
+    srtp=True,
 )
 NUMBER = Number(
     number="46123",
@@ -75,7 +76,7 @@ DOMAIN = DeclaredDomain(
 )
 IVR = replace(NUMBER, number="46124", app="", domain=DOMAIN.name, service="ivr", greeting=None)
 PROMPT = StoredPrompt(app="demo", name="welcome", path="prompts/x.wav", sha256="5a")
-PHONE = Phone(extension="0003*210", password="long-enough", name="Åsa", recording=True)
+PHONE = Phone(extension="0003*210", password="long-enough", name="Åsa", recording=True, srtp=True)
 ALL = Declaration(
     apps=(APP,),
     domains=(DOMAIN,),
@@ -321,7 +322,8 @@ def test_lookups_use_an_index(connection: sqlite3.Connection) -> None:
     for sql, count in (
         (queries._APP, 1),
         (queries._DOMAIN, 1),
-        (queries._NUMBER, 1),
+        (queries._NUMBER, 2),
+        (queries._NUMBERS_AT, 1),
         (queries._NUMBERS_OF, 1),
         (queries._PROMPT, 2),
         (queries._PHONE, 1),

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database, Migrations
 
+from adapter.core.message import Attempt, Message
 from adapter.core.tenants import Number
 from adapter.store.calls import CallStore
 from adapter.store.outbox import OutboxStore
@@ -101,13 +102,46 @@ def test_migrations_make_the_schema_once(tmp_path: Path) -> None:
     connection.close()
 
 
+def of_migrations(file: Path, count: int) -> sqlite3.Connection:
+    """A database as an earlier version left it, which had so many migrations."""
+    connection = connect(file)
+    earlier = Migrations("ari-voice-adapter")
+    for one in migrations._migrations[:count]:
+        earlier(name=one.name)(one.fn)
+    earlier.apply(Database(connection, execute_plugins=False))
+    return connection
+
+
+def test_webhooks_survive_the_leaner_outbox(tmp_path: Path) -> None:
+    """Rows, attempts and their order stay; what refers to a row still goes with it."""
+    connection = of_migrations(tmp_path / "voice.db", 2)
+    store = OutboxStore(connection)
+    lost, kept, waiting = store.insert([of_call("a", n) for n in range(3)], 1.0)
+    store.failed(lost, Attempt(1.0, 0.1, 500, "HTTP 500"), 9.0)
+    store.dead(lost, Attempt(9.0, 0.1, 404, "HTTP 404"))
+    store.delivered([(kept, Attempt(2.0, 0.1, 204, None))])
+    before = (store.rows(), store.deliveries("a"), store.backlog())
+    assert "0003_leaner_outbox" in migrate(connection)
+    assert (store.rows(), store.deliveries("a"), store.backlog()) == before
+    assert store.head("a") == waiting
+    assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    (following,) = store.insert([of_call("b", 0)], 3.0)
+    assert following.seq > waiting.seq
+    with pytest.raises(sqlite3.IntegrityError):
+        store.insert([of_call("b", 0)], 3.0)
+    assert store.purge(100.0, state="dead") == 1
+    assert [attempt.seq for attempt in store.deliveries("a")] == [kept.seq]
+    connection.close()
+
+
+def of_call(lane: str, number: int) -> Message:
+    """The n-th message of a call."""
+    return Message(f"{lane}-{number}", lane, "enablex", "app", "e", "http://app/", "{}")
+
+
 def test_numbers_survive_the_domains(tmp_path: Path) -> None:
     """A database of the first version, with numbers in use, gets domains and keeps its numbers."""
-    connection = connect(tmp_path / "voice.db")
-    foundation = next(one for one in migrations._migrations if one.name == "0001_foundation")
-    first = Migrations("ari-voice-adapter")
-    first(name=foundation.name)(foundation.fn)
-    first.apply(Database(connection, execute_plugins=False))
+    connection = of_migrations(tmp_path / "voice.db", 1)
     connection.execute("INSERT INTO app (id, key_hash, webhook_secret) VALUES ('demo', 'k', 's')")
     connection.execute("INSERT INTO trunk (name, uri) VALUES ('carrier', 'sip:a')")
     connection.execute(

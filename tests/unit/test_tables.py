@@ -48,19 +48,17 @@ def test_all_faults_are_found_at_once() -> None:
     assert faults({}) == ["at.name: is missing"]
 
 
-def test_checks_and_later_keys() -> None:
-    """A check's reason is a finding; a key of a later version says so only when it is wanted."""
+def test_the_reason_of_a_check_is_a_finding() -> None:
+    """What a check says against a field is found beside the faults of others."""
 
     def short(value: str) -> str:
         raise ValueError("too long")
 
-    later = {"pin": lambda value: value is not False}
-    table: dict[str, object] = {"name": "x", "pin": "1"}
-    assert faults(table, checks={"name": short}, later=later) == [
-        "at.pin: not available yet",
+    table: dict[str, object] = {"name": "x", "size": 10}
+    assert faults(table, checks={"name": short}) == [
         "at.name: too long",
+        "at.size: expected `int` <= 9",
     ]
-    assert faults({"name": "x", "pin": False}, later=later) == []
 
 
 def test_text_is_converted_only_when_not_strict() -> None:

@@ -13,17 +13,22 @@ from adapter.core.model import (
     Background,
     BackgroundOrder,
     BackgroundState,
+    Burst,
     Call,
     CallState,
     Dialogue,
     DialogueState,
     Phrase,
     PromptState,
+    Recording,
+    RecordingState,
     Topic,
 )
 from adapter.engine.timers import Timers
 from tests.fakes.virtual_time import runs_in_virtual_time
 from tests.unit.build import CALL, call_id, inbound, prompt_id, prompting, running
+from tests.unit.joined import bridge, connecting
+from tests.unit.parties import recording_order
 
 
 class World:
@@ -44,6 +49,16 @@ def waiting_for_all(call: float, prompt: float, background: float, dialogue: flo
     )
     pausing = Dialogue(state=DialogueState.PAUSING, topic=Topic.NEXT, asked=1, deadline=dialogue)
     return replace(waiting(call, prompt), background=resting, dialogue=pausing)
+
+
+def recorded_and_joined(recording: float, leg: float, keys: float) -> Call:
+    """A call that is up until 20, whose recording is saved and whose party is called."""
+    call = replace(connecting(), deadline=20.0)
+    party = replace(bridge(call).party, deadline=leg)
+    burst = Burst(channel=call.channel, digits="1", deadline=keys)
+    joined = replace(bridge(call), party=party, bursts=(burst,))
+    saving = Recording(order=recording_order(), state=RecordingState.SAVING, deadline=recording)
+    return replace(call, bridge=joined, recording=saving)
 
 
 def waiting(call_at: float | None, prompt_at: float | None = None) -> Call:
@@ -128,6 +143,51 @@ def test_whatever_is_nearest_is_told(nearest: int, given: type) -> None:
         assert world.told == [(5.0, CALL, given(at=5.0))]
 
     body()
+
+
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        ((5.0, 20.0, 20.0), [i.RecordingDeadline(at=5.0)]),
+        ((20.0, 5.0, 20.0), [i.BridgeDeadline(at=5.0)]),
+        ((20.0, 20.0, 5.0), [i.BridgeDeadline(at=5.0)]),
+        ((5.0, 5.0, 5.0), [i.BridgeDeadline(at=5.0), i.RecordingDeadline(at=5.0)]),
+    ],
+)
+def test_bridge_and_recording_have_theirs(
+    times: tuple[float, float, float], told: list[i.Input]
+) -> None:
+    """Those of a leg and of a burst are the bridge's; two of them at one time are told as one."""
+
+    @runs_in_virtual_time
+    async def body() -> None:
+        world = World()
+        world.timers.arm(recorded_and_joined(*times))
+        await asyncio.sleep(6.0)
+        assert world.told == [(5.0, CALL, given) for given in told]
+
+    body()
+
+
+@runs_in_virtual_time
+async def test_what_is_left_at_the_same_time_passes_again() -> None:
+    """The row that follows has the second of two, whose time is past: it passes at once."""
+    world = World()
+    world.timers.arm(recorded_and_joined(20.0, 5.0, 5.0))
+    await asyncio.sleep(5.5)
+    world.timers.arm(recorded_and_joined(20.0, 15.0, 5.0))
+    await asyncio.sleep(0.5)
+    assert [at for at, _, _ in world.told] == [5.0, 5.5]
+
+
+@runs_in_virtual_time
+async def test_a_call_that_is_closing_waits_for_its_recording() -> None:
+    """It has no deadline of its own any more, and ends in time all the same."""
+    world = World()
+    closing = replace(recorded_and_joined(7.0, 20.0, 20.0), bridge=None, deadline=None)
+    world.timers.arm(closing)
+    await asyncio.sleep(30.0)
+    assert world.told == [(7.0, CALL, i.RecordingDeadline(at=7.0))]
 
 
 @runs_in_virtual_time

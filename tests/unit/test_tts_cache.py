@@ -111,6 +111,17 @@ async def test_rendered_once_then_a_hit(
     assert (counts.hits, counts.rendered, counts.size) == (1, [SIZE], SIZE)
 
 
+async def test_ready_renders_nothing(cache: TtsCache, tts: ScriptedTTS, counts: Counts) -> None:
+    """What is there is handed out and is a hit; what is not there is not made, nor counted."""
+    assert cache.ready(tts, HELLO) is None
+    assert (tts.asked, counts.hits) == ([], 0)
+    made = await cache.speech(tts, HELLO)
+    assert cache.ready(tts, replace(HELLO, voice="male")) == made
+    assert counts.hits == 1
+    with pytest.raises(VoiceNotSupported):
+        cache.ready(tts, replace(HELLO, voice="nobody"))
+
+
 async def test_key_is_the_whole_request(tts: ScriptedTTS) -> None:
     """Each field, the provider and its version make another key."""
     other = ScriptedTTS(version="2")

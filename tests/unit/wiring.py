@@ -30,6 +30,12 @@ from tests.fakes.engine_ports import (
     SlowSpeech,
     nothing,
 )
+from tests.fakes.engine_world import (
+    ScriptedAdmissions,
+    ScriptedEars,
+    SimulatedRecorder,
+    world_of,
+)
 from tests.unit.build import call_id, offer, place
 
 EPOCH = 1_000_000.0
@@ -48,6 +54,9 @@ class Adapter:
     speech: SlowSpeech = field(default_factory=SlowSpeech)
     applications: ScriptedApplications = field(default_factory=ScriptedApplications)
     desk: Desk = field(default_factory=Desk)
+    admissions: ScriptedAdmissions = field(default_factory=ScriptedAdmissions)
+    ears: ScriptedEars = field(default_factory=ScriptedEars)
+    recorder: SimulatedRecorder = field(default_factory=SimulatedRecorder)
     outbox: NotedOutbox = field(default_factory=NotedOutbox)
     counter: Counter = field(default_factory=Counter)
     failures: list[StoreFailed] = field(default_factory=list)
@@ -59,9 +68,14 @@ class Adapter:
             store=self.store,
             outbox=self.outbox,
             contracts={"plain": PlainContract()},
-            asterisk=self.asterisk,
-            speech=self.speech,
-            applications=self.applications,
+            world=world_of(
+                self.asterisk,
+                self.speech,
+                self.applications,
+                self.ears,
+                self.recorder,
+                self.admissions,
+            ),
             observer=self.counter,
             now=lambda: EPOCH + loop.time(),
             fatal=self.failures.append,
@@ -148,11 +162,15 @@ def arrival(number: int = 1) -> i.CallArrived:
 
 @asynccontextmanager
 async def adapter(
-    folder: Path, asterisk: SimulatedAsterisk | None = None
+    folder: Path,
+    asterisk: SimulatedAsterisk | None = None,
+    recorder: SimulatedRecorder | None = None,
 ) -> AsyncIterator[Adapter]:
     """An adapter on the database of the folder; stopped at the end."""
     connection = open_database(folder / "voice.db")
-    made = Adapter(connection, asterisk or SimulatedAsterisk())
+    made = Adapter(
+        connection, asterisk or SimulatedAsterisk(), recorder=recorder or SimulatedRecorder()
+    )
     made.listen()
     try:
         yield made

@@ -11,12 +11,13 @@ from adapter.core.tenants import DeclaredApp, DeclaredDomain
 
 def app(values: Mapping[str, Any]) -> DeclaredApp:
     """An app; `true` is the vendor's usual encryption."""
-    encryption, secret = values["webhook_encryption"], values["webhook_secret"]
+    key, secret = values["key"], values["webhook_secret"]
+    encryption = values["webhook_encryption"]
     if isinstance(encryption, bool):
         encryption = "aes-128-cbc" if encryption else None
     return DeclaredApp(
         **(dict(values) | {
-            "key": values["key"].reveal(),
+            "key": key.reveal() if key is not None else "",
             "webhook_encryption": encryption,
             "webhook_secret": secret.reveal() if secret is not None else None,
         })

@@ -6,11 +6,11 @@ is in `adapter.contracts.admin.parse`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, defstruct
 
 from adapter.core.masked import Secret
 from adapter.core.tenants import EncryptionFormat
@@ -54,6 +54,7 @@ Digits = Annotated[
     str,
     Meta(pattern=r"^\+?[0-9]{1,32}\Z", description='in quotes: "+46123456" or "46123456"'),
 ]
+Pin = Annotated[str, Meta(pattern=r"^[0-9]{1,16}\Z", description="up to 16 digits, in quotes")]
 SipUser = Annotated[
     str,
     Meta(
@@ -81,6 +82,13 @@ class App(Struct, kw_only=True):
     allowed_destinations: Annotated[
         tuple[str, ...], Meta(description="number prefixes and SIP hosts")
     ] = ()
+    max_concurrent_calls: Annotated[
+        Annotated[int, Meta(ge=1, le=1_000_000)] | None, Meta(description="at least 1")
+    ] = None
+    calls_per_second: Annotated[
+        Annotated[float, Meta(gt=0, le=10_000)] | None,
+        Meta(description="above 0; 0.5 is one in 2 s"),
+    ] = None
 
 
 class Domain(Struct, kw_only=True):
@@ -127,6 +135,7 @@ class Trunk(Struct, kw_only=True):
         tuple[str, ...], Meta(description="addresses and networks its calls come from")
     ] = ()
     caller_id_header: Literal["from", "p-asserted-identity"] = "from"
+    srtp: bool = False
 
 
 class Number(Struct, kw_only=True):
@@ -145,6 +154,11 @@ class Number(Struct, kw_only=True):
     accept_timeout: Annotated[Annotated[float, Meta(ge=1, le=120)], Meta(description="seconds")] = (
         30.0
     )
+    pin: Pin = ""
+    pin_prompt: PromptName | None = None
+    pin_retry_prompt: PromptName | None = None
+    pin_goodbye_prompt: PromptName | None = None
+    voicemail_detection: bool = False
 
 
 class Prompt(Struct, kw_only=True):
@@ -152,7 +166,7 @@ class Prompt(Struct, kw_only=True):
 
     app: AppId
     name: PromptName
-    file: Annotated[Path, Meta(description="a WAV file, relative to this file")]
+    file: Annotated[Path, Meta(description="an audio file, relative to this file")]
 
 
 class Phone(Struct, kw_only=True):
@@ -171,21 +185,8 @@ class Phone(Struct, kw_only=True):
         Meta(description='up to 64 characters, none of them ", <, >, \\ or a control character'),
     ] = None
     recording: bool = False
+    srtp: bool = False
 
-
-def _given(value: object) -> bool:
-    return True
-
-
-def _switched_on(value: object) -> bool:
-    return value is not False
-
-
-LATER: Final[Mapping[str, Mapping[str, Callable[[object], bool]]]] = {
-    "app": {"max_concurrent_calls": _given, "calls_per_second": _given},
-    "number": {"pin": _given, "voicemail_detection": _switched_on},
-}
-"""Keys that a later version will have, by table, and what tells that a value asks for them."""
 
 MODELS: Final[Mapping[str, type[Struct]]] = {
     "app": App,
@@ -196,3 +197,15 @@ MODELS: Final[Mapping[str, type[Struct]]] = {
     "phone": Phone,
 }
 """The kinds of tables, in the order in which they depend on each other."""
+
+
+_Key = Annotated[Secret | None, Meta(description="password of the API, at least 16 characters")]
+
+MODELS_OVER_HTTP: Final[Mapping[str, type[Struct]]] = {
+    "app": defstruct("ExistingApp", [("key", _Key, None)], bases=(App,), kw_only=True),
+    "domain": Domain,
+    "trunk": Trunk,
+    "number": Number,
+    "phone": Phone,
+}
+"""The same for the admin API: an app without a key keeps the one it has; prompts come as files."""

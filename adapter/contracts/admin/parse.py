@@ -1,7 +1,7 @@
-"""Reads a provisioning file: everything that is wrong with it at once, or a declaration.
+"""Reads a provisioning file or tables: everything that is wrong at once, or a declaration.
 
 First each field by itself, then what tables say about each other and about what is stored already.
-What needs other parts (may this URL be called, is this a WAV file) comes in as functions.
+What needs other parts (may this URL be called, is this audio) comes in as functions.
 """
 
 from __future__ import annotations
@@ -10,69 +10,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
+
+from msgspec import Struct
 
 from adapter.contracts.admin import declared, fields, keys
-from adapter.contracts.admin.models import LATER, MODELS
-from adapter.core import tenants
+from adapter.contracts.admin.known import Checks, ImportPrompt, Known
+from adapter.contracts.admin.models import MODELS
 from adapter.core.destinations import sip_host
 from adapter.core.masked import Secret
 from adapter.core.tenants import DEFAULT_GREETING_NAME, Declaration, StoredPrompt
 from adapter.tables import Check, Finding, Reader, TomlInvalid, read_toml
-
-ImportPrompt = Callable[[Path], tuple[str, str]]
-"""Stores a WAV file; returns its path below the media folder and the SHA-256 of the file as it
-came. What was stored before stays as it is. Raises ValueError or OSError."""
-
-
-class Known(Protocol):
-    """What is stored already: `adapter.store.provisioning.ProvisioningStore` has it."""
-
-    def app(self, app_id: str) -> tenants.App | None: ...  # noqa: D102 - documented there
-    def domain(self, name: str) -> tenants.Domain | None: ...  # noqa: D102
-    def trunk(self, name: str) -> tenants.Trunk | None: ...  # noqa: D102
-    def trunks(self) -> list[tenants.Trunk]: ...  # noqa: D102
-    def prompt(self, app: str, name: str) -> StoredPrompt | None: ...  # noqa: D102
-
-
-class NothingKnown:
-    """No database yet."""
-
-    def app(self, app_id: str) -> tenants.App | None:
-        """None."""
-        return None
-
-    def domain(self, name: str) -> tenants.Domain | None:
-        """None."""
-        return None
-
-    def trunk(self, name: str) -> tenants.Trunk | None:
-        """None."""
-        return None
-
-    def trunks(self) -> list[tenants.Trunk]:
-        """None at all."""
-        return []
-
-    def prompt(self, app: str, name: str) -> StoredPrompt | None:
-        """None."""
-        return None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checks:
-    """What other parts know. Each raises ValueError with a reason.
-
-    Attributes:
-        url: may webhooks go there; syntax and literal addresses.
-        secret: is it a webhook secret.
-        prompt: is this file one that can be played. OSError is caught as well.
-    """
-
-    url: Callable[[str], object]
-    secret: Callable[[str], object]
-    prompt: Callable[[Path], object]
-
 
 _LARGEST_KEY = 65536  # bytes of a PEM file
 
@@ -143,11 +91,35 @@ def parse(path: Path, known: Known, checks: Checks) -> Parsed:
         content = read_toml(path)
     except TomlInvalid as invalid:
         raise ProvisioningInvalid((invalid.finding,)) from None
-    reader = Reader(str(path))
-    rows = _Parsing(reader, content, path.parent, known, checks).rows()
+    return parse_tables(content, str(path), path.parent, known, checks)
+
+
+def parse_tables(
+    content: Mapping[str, object],
+    source: str,
+    folder: Path,
+    known: Known,
+    checks: Checks,
+    models: Mapping[str, type[Struct]] = MODELS,
+) -> Parsed:
+    """Check tables, wherever they come from.
+
+    Args:
+        content: lists of tables by kind, as a provisioning file has them.
+        source: names it in findings.
+        folder: what files in it are relative to.
+        known: what a table may refer to besides the others.
+        checks: see there.
+        models: the model of each kind.
+
+    Raises:
+        ProvisioningInvalid: with all that is wrong.
+    """
+    reader = Reader(source)
+    rows = _Parsing(reader, content, folder, known, checks, models).rows()
     if reader.findings:
         raise ProvisioningInvalid(tuple(reader.findings))
-    return Parsed(rows, str(path))
+    return Parsed(rows, source)
 
 
 class _Parsing:
@@ -160,22 +132,24 @@ class _Parsing:
         folder: Path,
         known: Known,
         checks: Checks,
+        models: Mapping[str, type[Struct]],
     ) -> None:
         self._reader = reader
         self._content = content
         self._folder = folder
         self._known = known
         self._checks = checks
+        self._models = models
 
     def rows(self) -> dict[str, tuple[Row, ...]]:
         """All tables, by kind."""
-        self._reader.unknown("", self._content, MODELS)
+        self._reader.unknown("", self._content, self._models)
         rows = {kind: tuple(self._tables(kind)) for kind in MODELS}
         names = {
             "app": self._names(rows["app"], "id"),
             "domain": self._names(rows["domain"], "name"),
             "trunk": self._names(rows["trunk"], "name"),
-            "number": self._names(rows["number"], "number"),
+            "number": self._names(rows["number"], "pin", "number"),
             "phone": self._names(rows["phone"], "extension"),
             "prompt": self._names(rows["prompt"], "app", "name"),
         }
@@ -188,6 +162,7 @@ class _Parsing:
         self._check_matches(rows["trunk"])
         for row in rows["number"]:
             self._check_number(row, names)
+        self._check_pins(rows["number"])
         for row in rows["prompt"]:
             self._refer(row, "app", row.values.get("app"), names["app"], self._known.app)
         return rows
@@ -199,9 +174,8 @@ class _Parsing:
             return
         for index, table in enumerate(tables):
             at = f"{kind}[{index}]"
-            values = self._reader.fields(
-                MODELS[kind], table, at, checks=self._field_checks(kind), later=LATER.get(kind)
-            )
+            model, checks = self._models[kind], self._field_checks(kind)
+            values = self._reader.fields(model, table, at, checks=checks)
             yield Row(at, values)
 
     def _field_checks(self, kind: str) -> dict[str, Check]:
@@ -289,10 +263,8 @@ class _Parsing:
         values = row.values
         self._check_owner(row, "name", names["app"], self._known.app, "app")
         self._refer(row, "trunk", values.get("trunk"), names["trunk"], self._known.trunk)
-        if {"api_user", "api_password"} <= values.keys() and (
-            (values["api_user"] is None) != (values["api_password"] is None)
-        ):
-            self._reader.fault(f"{row.at}.api_password", "api_user and api_password go together")
+        if {"name", "api_user", "api_password"} <= values.keys():
+            self._check_api_user(row)
         for key, needed in (("api_public_key", True), ("signing_key", False)):
             pair = {key, f"{key}_file"}
             if not pair <= values.keys():
@@ -302,6 +274,14 @@ class _Parsing:
                 number = "exactly" if needed else "at most"
                 self._reader.fault(f"{row.at}.{key}", f"{number} one of {key} and {key}_file")
         self._check_keys_differ(row)
+
+    def _check_api_user(self, row: Row) -> None:
+        """A password that is left out stays as it is, like the other secrets of a domain."""
+        user, password = row.values["api_user"], row.values["api_password"]
+        stored = self._known.domain(row.values["name"])
+        kept = user is not None and stored is not None and stored.api_user == user
+        if (user is None) != (password is None) and not kept:
+            self._reader.fault(f"{row.at}.api_password", "api_user and api_password go together")
 
     def _check_keys_differ(self, row: Row) -> None:
         """With one key for both ways, a callback's token would open the API."""
@@ -322,6 +302,9 @@ class _Parsing:
                 self._reader.fault(f"{row.at}.password", "username and password go together")
             if values.get("register") and values["username"] is None:
                 self._reader.fault(f"{row.at}.register", "needs username and password")
+        if values.get("srtp") and not values.get("uri", _TLS).endswith(_TLS):
+            reason = f"needs {_TLS} in uri: the keys of the audio stand in the signalling"
+            self._reader.fault(f"{row.at}.srtp", reason)
 
     def _check_matches(self, rows: Iterable[Row]) -> None:
         """Two trunks of one address could not be told apart (enforced by no one else)."""
@@ -349,14 +332,33 @@ class _Parsing:
         if {"app", "domain", "service"} <= values.keys():
             self._check_owner_of(row)
         app = values.get("app")
-        for key in ("greeting", "outbound_greeting"):
+        for key in ("greeting", "outbound_greeting", *_PIN_PROMPTS):
             name = values.get(key)
+            if name is not None and key in _PIN_PROMPTS and values.get("pin") == "":
+                self._reader.fault(f"{row.at}.{key}", "is for numbers with a PIN")
             if app is None or name is None or name == DEFAULT_GREETING_NAME:
                 continue
             if (app, name) not in names["prompt"] and self._known.prompt(app, name) is None:
                 self._reader.fault(
                     f"{row.at}.{key}", f"app {app!r} has no prompt {name!r}, here or stored"
                 )
+
+    def _check_pins(self, rows: Iterable[Row]) -> None:
+        """A number is one owner's, or all who share it have PINs."""
+        seen: dict[str, list[tuple[str, str]]] = {}
+        for row in rows:
+            if not {"number", "pin"} <= row.values.keys():
+                continue
+            number, pin = row.values["number"], row.values["pin"]
+            stored = [(one.pin, "the stored one") for one in self._known.numbers_at(number)]
+            others = seen.setdefault(number, stored)
+            for other, whose in others:
+                if bool(other) != bool(pin):
+                    has = "a PIN" if other else "no PIN"
+                    reason = f"{whose} has {has}: who share a number all have one"
+                    self._reader.fault(f"{row.at}.pin", reason)
+                    break
+            others.append((pin, row.at))
 
     def _check_owner_of(self, row: Row) -> None:
         values = row.values
@@ -368,9 +370,12 @@ class _Parsing:
             owner = "an app" if domain is None else "a domain"
             reason = f"a number of {owner} has {declared.service(values)!r}, not {service!r}"
             self._reader.fault(f"{row.at}.service", reason)
-        for key in ("event_url", "greeting", "outbound_greeting"):
-            if domain is not None and values.get(key) is not None:
+        for key in _OF_AN_APP:
+            if domain is not None and values.get(key):
                 self._reader.fault(f"{row.at}.{key}", "is for numbers of an app")
 
 
+_PIN_PROMPTS = ("pin_prompt", "pin_retry_prompt", "pin_goodbye_prompt")
+_OF_AN_APP = ("event_url", "greeting", "outbound_greeting", "pin", "voicemail_detection")
+_TLS = ";transport=tls"
 _AN = {"app": "an app", "domain": "a domain"}

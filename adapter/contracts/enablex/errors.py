@@ -64,6 +64,31 @@ def unauthorized() -> Problem:
     return Problem(401, 401, "Unauthorized", headers={"WWW-Authenticate": challenge})
 
 
+def too_many_attempts(retry_after: int) -> Problem:
+    """429: credentials were wrong too often; these were not looked at."""
+    return _later("Too many failed authentications", retry_after)
+
+
+def limit_reached(limit: str, retry_after: int) -> Problem:
+    """429: the app has as many calls as it may have, or dials faster than it may."""
+    return _later(_LIMITS[limit], retry_after)
+
+
+_LIMITS: Mapping[str, str] = {
+    "concurrent": "Too many concurrent calls of this application",
+    "rate": "Too many calls per second of this application",
+}
+
+
+def _later(msg: str, retry_after: int) -> Problem:
+    return Problem(429, 429, msg, headers={"Retry-After": str(retry_after)})
+
+
+def suspended() -> Problem:
+    """403: the operator has suspended the app; it may look at its calls and end them."""
+    return Problem(403, 403, "Application is suspended")
+
+
 def prompt_not_found(name: str) -> Problem:
     """404: no such prompt of this app."""
     return Problem(404, 404, f"Prompt not found: {name}")
@@ -87,6 +112,31 @@ def foreign_number() -> Problem:
             "description": "The phone number in 'from' does not belong to this application",
         },
     )
+
+
+def number_not_found() -> Problem:
+    """404 with 6118: the caller id of a further party is not a number of this app."""
+    return Problem(404, "6118", "Phone number not found for the service")
+
+
+def not_bridged_for_recording() -> Problem:
+    """409: nothing to record yet, in the words that the document has for it."""
+    return Problem(409, "409", "Call is not bridged yet")
+
+
+def recording_failed() -> Problem:
+    """500 with 6119: nothing can be recorded now."""
+    return Problem(500, "6119", "Failed to start recording on bridge")
+
+
+def recording_name_taken() -> Problem:
+    """409: the app has a recording of this name."""
+    return Problem(409, "409", "Recording name is in use")
+
+
+def internal_error() -> Problem:
+    """500: what transfer and forward answer while Asterisk can't be reached."""
+    return Problem(500, 500, "Internal Server Error")
 
 
 def forbidden_destination() -> Problem:
@@ -121,6 +171,12 @@ CORE_ERRORS: Mapping[type[core.CoreError], tuple[int, int | str, str]] = {
     core.NotOffered: (409, 409, "Call is not an incoming call"),
     core.PromptBusy: (408, 6114, "Play request pending"),
     core.NoPrompt: (409, 409, "No such prompt is playing"),
+    core.Bridged: (405, 6112, "Call is in bridged mode, can't play media"),
+    core.AlreadyBridged: (409, 409, "Call is already bridged"),
+    core.NotBridged: (409, 409, "Call is not bridged yet"),
+    core.BridgeBusy: (409, 409, "Another party is being called"),
+    core.AlreadyRecording: (408, "408", "Call is already recording"),
+    core.NotRecording: (409, "409", "Call is not recording"),
 }
 
 FAULTS: Mapping[type[Fault], tuple[int, int | str, str]] = {
@@ -133,7 +189,7 @@ FAULTS: Mapping[type[Fault], tuple[int, int | str, str]] = {
 }
 
 
-def problem_of(error: core.CoreError | Fault) -> Problem:
-    """The engine's refusal in the contract's words."""
+def problem_of(error: core.CoreError | Fault, extra: Mapping[str, Any] | None = None) -> Problem:
+    """The engine's refusal in the contract's words, with further keys of the reply."""
     words: Mapping[type, tuple[int, int | str, str]] = {**CORE_ERRORS, **FAULTS}
-    return Problem(*next(words[kind] for kind in type(error).__mro__ if kind in words))
+    return Problem(*next(words[kind] for kind in type(error).__mro__ if kind in words), extra)

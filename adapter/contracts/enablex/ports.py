@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from adapter.core.ids import CallId
-from adapter.core.model import Media, Phrase
+from adapter.contracts.enablex import NAME
+from adapter.contracts.enablex.auth import Gate
+from adapter.contracts.enablex.errors import recording_name_taken, unavailable
+from adapter.contracts.enablex.greetings import Greetings
+from adapter.contracts.idempotency import Answers
+from adapter.core.ids import CallId, RecordingId
+from adapter.core.kept import KeptRecording
+from adapter.core.model import Media, Phrase, RecordingOrder
 from adapter.core.tenants import App, Number, Phone, StoredPrompt
 from adapter.engine.engine import Engine
 
@@ -18,8 +25,8 @@ class Directory(Protocol):
     def app(self, app_id: str) -> App | None:
         """An app by its id."""
 
-    def number(self, digits: str) -> Number | None:
-        """A number, with or without a leading plus."""
+    def numbers_at(self, digits: str) -> Sequence[Number]:
+        """All numbers of these digits, in the order of their PINs; a plus makes no difference."""
 
     def prompt(self, app: str, name: str) -> StoredPrompt | None:
         """A prompt of an app."""
@@ -38,6 +45,16 @@ class Speech(Protocol):
         """Make phrases playable. Raises MediaUnavailable."""
 
 
+class Recordings(Protocol):
+    """The recordings that are kept; see `adapter.media.recordings`. Both raise StoreFailed."""
+
+    def reserve(self, recording: KeptRecording) -> bool:
+        """Write the row of one that is ordered; False when its name is taken."""
+
+    def release(self, recording: RecordingId) -> None:
+        """Take `reserve` back."""
+
+
 class Lanes(Protocol):
     """The outbox, as far as a reply must come before the webhooks."""
 
@@ -54,10 +71,15 @@ class Ports:
 
     Attributes:
         engine: takes orders.
+        answers: repeats those of requests that are repeated.
         directory: apps, numbers, prompts and phones.
         speech: makes audio.
         lanes: holds webhooks back.
-        default_greeting: what a number with `greeting = "default"` says.
+        gate: lets apps in, and their calls.
+        recordings: those that are kept.
+        recording_ready: whether one can be started now.
+        recognises: whether speech of a language can be recognised.
+        greetings: prompts of numbers.
         check_url: raises ValueError when a webhook must not go there.
         open_for_calls: false while draining or when Asterisk is away.
         reachable: false when Asterisk is away.
@@ -68,10 +90,15 @@ class Ports:
     """
 
     engine: Engine
+    answers: Answers
     directory: Directory
     speech: Speech
     lanes: Lanes
-    default_greeting: Phrase
+    gate: Gate
+    recordings: Recordings
+    recording_ready: Callable[[], bool]
+    recognises: Callable[[str], bool]
+    greetings: Greetings
     check_url: Callable[[str], None]
     open_for_calls: Callable[[], bool]
     reachable: Callable[[], bool]
@@ -79,3 +106,42 @@ class Ports:
     new_id: Callable[[], CallId]
     max_duration: float
     ring_timeout: float
+
+
+def reserve(ports: Ports, owner: str, call: CallId, order: RecordingOrder) -> None:
+    """Write down that a recording was ordered, before it is.
+
+    Raises:
+        Problem: 409 when the app has one of this name.
+        StoreFailed: nothing was written.
+    """
+    kept = KeptRecording(
+        id=order.id,
+        contract=NAME,
+        owner=owner,
+        call=call,
+        name=order.context.get("recording_name"),
+        created_at=ports.now(),
+    )
+    if not ports.recordings.reserve(kept):
+        raise recording_name_taken()
+
+
+@contextmanager
+def held(ports: Ports, call: CallId) -> Iterator[None]:
+    """No webhook of a call goes out before the reply."""
+    ports.lanes.hold(call)
+    try:
+        yield
+    finally:
+        ports.lanes.release(call)
+
+
+def must_be_reachable(ports: Ports) -> None:
+    """Refuse what can't be done while Asterisk is away.
+
+    Raises:
+        Problem: 503.
+    """
+    if not ports.reachable():
+        raise unavailable()

@@ -1,38 +1,22 @@
-"""What EnableX clients get: replies and webhooks, key by key.
+"""What EnableX clients get as replies, key by key. The webhooks are `events`.
 
 Source: enablex-voice.txt with the decisions of enablex.md ("Spelling on the wire"). A timestamp is
-in every body, with the alias that the document's own example uses beside it. A call event has
-`state` and never `playstate`, a play event the other way round.
+in every body, with the alias that the document's own example uses beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from adapter.core.model import Call, CallState, Direction, EndCause
-from adapter.core.outputs import (
-    CallAnswered,
-    CallEnded,
-    CallOffered,
-    CallRang,
-    Notice,
-    Outcome,
-    PromptOver,
-    QuestionUnanswered,
-)
-from adapter.engine.ports import Wording
-
-_encode = msgspec.json.Encoder().encode
+from adapter.core.ids import BridgeId, RecordingId
+from adapter.core.model import Call, CallState, Direction, Leg, LegOrder
 
 State = Literal["connected", "In progress", "IVR", "disconnected"]
 PlayState = Literal["initiated", "stopped"]
-CallEventState = Literal["incomingcall", "ringing", "connected", "disconnected"]
-PlayEventState = Literal["playfinished", "digitcollected", "menutimeout", "failed"]
 Timestamp = Annotated[str, Meta(examples=["2026-02-16T10:52:00.000Z"])]
 
 
@@ -88,6 +72,31 @@ class PlayReply(Body, kw_only=True, omit_defaults=True):
     playstate: PlayState
 
 
+class ConnectReply(Body, kw_only=True, omit_defaults=True):
+    """`PUT /call/{voice_id}/connect`."""
+
+    state: Literal["initiated"]
+    bridge_id: str
+    timeStamp: str | UnsetType = UNSET
+
+
+class TransferReply(Body, kw_only=True, omit_defaults=True):
+    """`PUT /call/{voice_id}/transfer`."""
+
+    status: Literal["initiated"]
+    channel_id: str
+
+
+class RecordingReply(Body, kw_only=True, omit_defaults=True):
+    """`PUT /call/{voice_id}/recording`."""
+
+    status: Literal["success"]
+    state: Literal["success"]
+    recording_id: str
+    msg: str
+    timeStamp: str | UnsetType = UNSET
+
+
 class ErrorReply(Struct, kw_only=True, omit_defaults=True):
     """Every failure."""
 
@@ -104,122 +113,6 @@ class ErrorReply(Struct, kw_only=True, omit_defaults=True):
     event_code: str | UnsetType = UNSET
     event_name: str | UnsetType = UNSET
     description: str | UnsetType = UNSET
-
-
-class CallEvent(Body, kw_only=True, omit_defaults=True):
-    """Webhook: the call itself."""
-
-    state: CallEventState
-    channel_id: str
-    owner_ref: Any = UNSET
-    custom_data: Any = UNSET
-    call_duration: float | UnsetType = UNSET
-    disconnect_reason: str | UnsetType = UNSET
-    sip_code: int | UnsetType = UNSET
-    timeStamp: str | UnsetType = UNSET
-
-
-class PlayEvent(Body, kw_only=True, omit_defaults=True):
-    """Webhook: the outcome of a prompt."""
-
-    play_id: str
-    playstate: PlayEventState
-    prompt_ref: Any = UNSET
-    digit: str | UnsetType = UNSET
-    digits: str | UnsetType = UNSET
-    msg: str | UnsetType = UNSET
-    owner_ref: Any = UNSET
-    custom_data: Any = UNSET
-
-
-REASONS = {
-    EndCause.HANGUP: ("Normal clearing", 200),
-    EndCause.CANCELLED: ("Cancelled", 487),
-    EndCause.BUSY: ("User busy", 486),
-    EndCause.NO_ANSWER: ("No answer", 480),
-    EndCause.REJECTED: ("Call rejected", 603),
-    EndCause.NOT_FOUND: ("Number not found", 404),
-    EndCause.CONGESTION: ("Network congestion", 503),
-    EndCause.NOT_ACCEPTED: ("Not accepted in time", 480),
-    EndCause.MAX_DURATION: ("Maximum duration reached", 200),
-    EndCause.MEDIA_TIMEOUT: ("Media timeout", 200),
-    EndCause.FAILED: ("Call failed", 500),
-    EndCause.LOST: ("Connection to the call was lost", 500),
-}
-
-
-def word(call: Call, notice: Notice, now: float) -> Sequence[Wording]:
-    """A notice as webhooks of the call's `event_url`; none when it has no URL."""
-    url = call.context.get("event_url")
-    if not url or isinstance(notice, QuestionUnanswered):
-        return ()
-    event: CallEvent | PlayEvent
-    if isinstance(notice, PromptOver):
-        event = _play_event(call, notice, now)
-        name: str = event.playstate
-    else:
-        event = _call_event(call, notice, now)
-        name = event.state
-    return (Wording(event=name, url=url, body=_encode(event).decode()),)
-
-
-def _call_event(
-    call: Call, notice: CallOffered | CallRang | CallAnswered | CallEnded, now: float
-) -> CallEvent:
-    event = CallEvent(
-        voice_id=call.id,
-        from_=call.caller,
-        to=call.callee,
-        timestamp=timestamp(now),
-        state=_STATES[type(notice)],
-        channel_id=call.channel,
-        owner_ref=call.context.get("owner_ref", UNSET),
-        custom_data=call.context.get("custom_data", UNSET),
-    )
-    if isinstance(notice, CallEnded):
-        reason, code = REASONS[notice.ending.cause]
-        answered = call.answered_at is not None
-        event.disconnect_reason = reason
-        event.sip_code = code if answered else notice.ending.sip_code or code
-        event.call_duration = round(now - (call.answered_at or now), 3)
-        event.timeStamp = event.timestamp
-    return event
-
-
-_STATES: Mapping[type, CallEventState] = {
-    CallOffered: "incomingcall",
-    CallRang: "ringing",
-    CallAnswered: "connected",
-    CallEnded: "disconnected",
-}
-
-
-def _play_event(call: Call, notice: PromptOver, now: float) -> PlayEvent:
-    digits = notice.digits if notice.outcome is Outcome.COLLECTED and notice.digits else UNSET
-    return PlayEvent(
-        voice_id=call.id,
-        from_=call.caller,
-        to=call.callee,
-        timestamp=timestamp(now),
-        play_id=notice.order.id,
-        playstate=_playstate(notice),
-        prompt_ref=notice.order.context.get("prompt_ref", UNSET),
-        digit=digits,
-        digits=digits,
-        msg=notice.reason or UNSET,
-        owner_ref=call.context.get("owner_ref", UNSET),
-        custom_data=call.context.get("custom_data", UNSET),
-    )
-
-
-def _playstate(notice: PromptOver) -> PlayEventState:
-    match notice.outcome:
-        case Outcome.FINISHED | Outcome.STOPPED:
-            return "playfinished"
-        case Outcome.COLLECTED:
-            return "digitcollected" if notice.digits else "menutimeout"
-        case Outcome.FAILED:
-            return "failed"
 
 
 def call_reply(call: Call, now: float) -> CallReply:
@@ -255,7 +148,7 @@ def state_reply(call: Call, now: float) -> StateReply:
             state: State = "IVR"
         case CallState.UP:
             state = "connected"
-        case CallState.ENDING | CallState.ENDED:
+        case CallState.ENDING | CallState.CLOSING | CallState.ENDED:
             state = "disconnected"
         case _:
             state = "In progress"
@@ -293,4 +186,57 @@ def play_reply(call: Call, play_id: str, state: PlayState, now: float) -> PlayRe
         from_=call.caller,
         to=call.callee,
         timestamp=timestamp(now),
+    )
+
+
+def connect_reply(call: Call, bridge: BridgeId, order: LegOrder, now: float) -> ConnectReply:
+    """The reply to `connect`: with the two numbers of the request."""
+    at = timestamp(now)
+    return ConnectReply(
+        voice_id=call.id,
+        bridge_id=bridge,
+        state="initiated",
+        from_=order.caller,
+        to=order.callee,
+        timestamp=at,
+        timeStamp=at,
+    )
+
+
+def transfer_reply(call: Call, target: Leg, now: float) -> TransferReply:
+    """The reply to `transfer`."""
+    return TransferReply(
+        voice_id=call.id,
+        status="initiated",
+        channel_id=target.channel,
+        from_=target.order.caller,
+        to=target.order.callee,
+        timestamp=timestamp(now),
+    )
+
+
+def forward_reply(call: Call, order: LegOrder, now: float) -> StatusReply:
+    """The reply to `forward`."""
+    return StatusReply(
+        voice_id=call.id,
+        status="success",
+        from_=order.caller,
+        to=order.callee,
+        timestamp=timestamp(now),
+    )
+
+
+def recording_reply(call: Call, recording: RecordingId, now: float) -> RecordingReply:
+    """The reply to `recording`, started or stopped."""
+    at = timestamp(now)
+    return RecordingReply(
+        voice_id=call.id,
+        status="success",
+        state="success",
+        recording_id=recording,
+        msg="",
+        from_=call.caller,
+        to=call.callee,
+        timestamp=at,
+        timeStamp=at,
     )

@@ -1,7 +1,8 @@
 """Mediaservice errors: each refusal with its HTTP status and the words of the body.
 
 The document gives the body (`success`, `reason`, `error`); the statuses are those of
-mediaservice.md, "Base, methods, authentication". Beside them stand only HTTP's own 405 and 500.
+mediaservice.md, "Base, methods, authentication". Beside them stand only HTTP's own 405,
+429 and 500.
 """
 
 from __future__ import annotations
@@ -65,6 +66,12 @@ def unauthorized(error: str = "") -> Problem:
     return Problem(401, "Unauthorized", error, {"WWW-Authenticate": challenge})
 
 
+def too_many_attempts(retry_after: int) -> Problem:
+    """429: passwords were wrong too often; this one was not looked at."""
+    headers = {"Retry-After": str(retry_after)}
+    return Problem(429, "Too many failed authentications", headers=headers)
+
+
 def domain_not_found() -> Problem:
     """404: no such domain."""
     return Problem(404, "Domain not found")
@@ -87,6 +94,12 @@ CORE_ERRORS: Mapping[type[core.CoreError], tuple[int, str]] = {
     core.NotOffered: (409, "Call is not an incoming call"),
     core.PromptBusy: (409, "An IVR command is already running"),
     core.NoPrompt: (409, "No such IVR command is running"),
+    core.Bridged: (409, "The participant is connected with another one"),
+    core.AlreadyBridged: (409, "The participant is connected with another one"),
+    core.NotBridged: (409, "The participant is not connected with another one"),
+    core.BridgeBusy: (409, "Another participant is being called"),
+    core.AlreadyRecording: (409, "The session is being recorded"),
+    core.NotRecording: (409, "The session is not being recorded"),
 }
 
 FAULTS: Mapping[type[Fault], tuple[int, str]] = {

@@ -254,7 +254,7 @@ def _not_yet(name: str, summary: str) -> Route:
         path=f"/{{domain}}/{name}",
         handler=handler,
         summary=f"{summary} (not available in this version)",
-        replies=dict.fromkeys((400, 401, 404), Failure),
+        replies=dict.fromkeys((400, 401, 404, 429), Failure),
     )
 
 
@@ -265,7 +265,7 @@ FLOW_ROUTES: tuple[Route, ...] = (
         handler=Flow.place,
         summary="Call somebody, and connect the call with the IVR",
         request=PlaceIvrCall,
-        replies={200: Success} | dict.fromkeys((400, 401, 404, 502), Failure),
+        replies={200: Success} | dict.fromkeys((400, 401, 404, 429, 502), Failure),
     ),
     Route(
         methods=("POST",),
@@ -273,7 +273,7 @@ FLOW_ROUTES: tuple[Route, ...] = (
         handler=Flow.hang_up,
         summary="Hang up a participant",
         request=HangupParticipant,
-        replies={200: Success} | dict.fromkeys((400, 401, 404, 502), Failure),
+        replies={200: Success} | dict.fromkeys((400, 401, 404, 429, 502), Failure),
     ),
     Route(
         methods=("POST",),
@@ -281,7 +281,7 @@ FLOW_ROUTES: tuple[Route, ...] = (
         handler=Flow.interrupt,
         summary="Interrupt the IVR command that runs, and ask for a new one",
         request=InterruptIvrCommand,
-        replies={200: Success} | dict.fromkeys((400, 401, 404, 409, 502), Failure),
+        replies={200: Success} | dict.fromkeys((400, 401, 404, 409, 429, 502), Failure),
     ),
     _not_yet("hangupcall", "End a remote call"),
     _not_yet("hangupcalljwt", "End a remote call"),

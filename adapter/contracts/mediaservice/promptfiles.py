@@ -22,6 +22,7 @@ from adapter.contracts.mediaservice import errors as problems
 from adapter.contracts.mediaservice.access import DOMAIN, authenticate
 from adapter.contracts.mediaservice.replies import Failure, Success, done
 from adapter.contracts.mediaservice.tokens import check_file_token, file_token
+from adapter.contracts.throttle import Throttle
 
 LARGEST: Final = 50 * 1024 * 1024
 """Bytes of a file."""
@@ -74,6 +75,7 @@ class PromptFileApi:
         now: seconds since the epoch.
         public_url: scheme, host and port of links; None for those of the request.
         page: files in one reply of the list.
+        throttle: slows down wrong passwords; one of its own when it is not given.
     """
 
     def __init__(
@@ -83,11 +85,13 @@ class PromptFileApi:
         *,
         public_url: str | None = None,
         page: int = PAGE,
+        throttle: Throttle | None = None,
     ) -> None:
         self._files = files
         self._now = now
         self._public_url = public_url
         self._page = page
+        self._throttle = throttle or Throttle()
 
     async def list(self, request: web.Request) -> web.StreamResponse:
         """`GET /{domain}/promptfile`"""
@@ -122,7 +126,7 @@ class PromptFileApi:
         domain, name = request[DOMAIN], file_name(request)
         token = request.query.get("token")
         if token is None:
-            authenticate(request, domain, self._now())
+            await authenticate(request, domain, self._throttle, self._now())
         else:
             check_file_token(domain, name, token, self._now())
         headers = {
@@ -213,7 +217,7 @@ def _read_cursor(text: str) -> str:
 
 
 _FILE = "/{domain}/promptfile/{filename:[^/]+}"
-_REFUSED: Final[Mapping[int, type | None]] = dict.fromkeys((400, 401, 404), Failure)
+_REFUSED: Final[Mapping[int, type | None]] = dict.fromkeys((400, 401, 404, 429), Failure)
 
 FILE_ROUTES: tuple[Route, ...] = (
     Route(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 from aiohttp import web
@@ -18,6 +18,7 @@ from adapter.contracts.http import BadBody, Handler, Route, add_routes, json_res
 from adapter.contracts.mediaservice import errors as problems
 from adapter.contracts.mediaservice.access import DOMAIN, Directory, authenticate, domain_of
 from adapter.contracts.mediaservice.replies import Failure, Nothing
+from adapter.contracts.throttle import Throttle
 from adapter.core.errors import CoreError
 from adapter.core.faults import Fault
 
@@ -41,7 +42,10 @@ Mounted: TypeAlias = tuple[tuple[Route, ...], object]
 
 
 def application(
-    mounted: Sequence[Mounted], directory: Directory, now: Callable[[], float]
+    mounted: Sequence[Mounted],
+    directory: Directory,
+    now: Callable[[], float],
+    throttle: Throttle | None = None,
 ) -> web.Application:
     """The sub-application, for `adapter.contracts.mediaservice.BASE`.
 
@@ -50,11 +54,13 @@ def application(
             unless its route is public.
         directory: domains.
         now: seconds since the epoch.
+        throttle: slows down wrong passwords; one of its own when it is not given.
     """
+    gate = _Gate(directory, throttle or Throttle(), now)
     app = web.Application(middlewares=[_worded], client_max_size=MAX_BODY)
     app.on_response_prepare.append(_allow_every_origin)
     for routes, owner in mounted:
-        add_routes(app, tuple(_guarded(route, directory, now) for route in routes), owner)
+        add_routes(app, tuple(gate.guarded(route) for route in routes), owner)
     for route in preflights([route for routes, _ in mounted for route in routes]):
         add_routes(app, (route,), None)
     return app
@@ -89,17 +95,25 @@ def _preflight() -> web.Response:
     return json_response(Nothing(), headers=PREFLIGHT)
 
 
-def _guarded(route: Route, directory: Directory, now: Callable[[], float]) -> Route:
-    """The same route, with the domain looked up and its credentials checked before anything."""
+@dataclass(frozen=True, slots=True)
+class _Gate:
+    """Lets in who may."""
 
-    async def handler(owner: Any, request: web.Request) -> web.StreamResponse:
-        domain = domain_of(request, directory)
-        if not route.public:
-            authenticate(request, domain, now())
-        request[DOMAIN] = domain
-        return await route.handler(owner, request)
+    directory: Directory
+    throttle: Throttle
+    now: Callable[[], float]
 
-    return replace(route, handler=handler)
+    def guarded(self, route: Route) -> Route:
+        """The same route, with the domain looked up and its credentials checked before anything."""
+
+        async def handler(owner: Any, request: web.Request) -> web.StreamResponse:
+            domain = domain_of(request, self.directory)
+            if not route.public:
+                await authenticate(request, domain, self.throttle, self.now())
+            request[DOMAIN] = domain
+            return await route.handler(owner, request)
+
+        return replace(route, handler=handler)
 
 
 @web.middleware

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adapter.core.model.admission import Admission
 from adapter.core.model.bridge import (
     Bridge,
     BridgeState,
@@ -14,6 +15,7 @@ from adapter.core.model.bridge import (
 from adapter.core.model.call import (
     Call,
     CallState,
+    Detection,
     Direction,
 )
 from adapter.core.model.dialogue import (
@@ -50,6 +52,7 @@ from adapter.core.model.recording import (
 )
 
 __all__ = [
+    "Admission",
     "Background",
     "BackgroundOrder",
     "BackgroundState",
@@ -61,6 +64,7 @@ __all__ = [
     "CallState",
     "Collect",
     "CollectEnd",
+    "Detection",
     "DialOrder",
     "Dialogue",
     "DialogueState",

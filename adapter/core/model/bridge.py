@@ -109,6 +109,8 @@ class Bridge:
         party: whom the call is, or will be, joined with.
         target: whom a transfer or forward is calling.
         held: the call hears music and its party silence.
+        tone: the call did not wait in the bridge when its party was dialled: what it hears of the
+            ringing is a tone.
         bursts: keys that were not told yet; one for each channel.
     """
 
@@ -117,6 +119,7 @@ class Bridge:
     party: Leg
     target: Leg | None = None
     held: bool = False
+    tone: bool = False
     bursts: tuple[Burst, ...] = ()
 
     @property

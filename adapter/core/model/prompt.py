@@ -113,14 +113,18 @@ class PromptOrder:
         id: public id.
         phrases: played one after the other.
         collect: None when no digits are wanted.
-        barge: what a key does to the phrases; nothing when no digits are collected.
+        listen: None when no speech is wanted.
+        barge: what a key, or speech, does to the phrases; nothing when neither is wanted.
+        hang_up: the call ends when the prompt is over.
         context: JSON of the front end, given back with the outcome.
     """
 
     id: PromptId
     phrases: tuple[Phrase, ...]
     collect: Collect | None = None
+    listen: Listen | None = None
     barge: Barge = Barge.ALL
+    hang_up: bool = False
     context: dict[str, Any] = field(default_factory=dict)
 
 
@@ -149,6 +153,9 @@ class Prompt:
         index: the phrase that is started or played.
         digits: collected so far, without the finishing key.
         collected: set when the digits are complete while the phrases still play.
+        round: how often listening was begun anew after we were away.
+        speaking: speech has begun.
+        deaf: speech can't be recognised; digits still can.
     """
 
     order: PromptOrder
@@ -158,6 +165,9 @@ class Prompt:
     index: int = 0
     digits: str = ""
     collected: CollectEnd | None = None
+    round: int = 0
+    speaking: bool = False
+    deaf: bool = False
 
 
 class BackgroundState(StrEnum):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from adapter.core.ids import RecordingId
+from adapter.core.ids import ChannelId, RecordingId
 
 
 class RecordingState(StrEnum):
@@ -56,9 +56,11 @@ class Recording:
         state: where it is.
         deadline: when this state ends by itself; None while it runs.
         began: it was told that it has started.
+        heard: channels of the parties whose sound is in it.
     """
 
     order: RecordingOrder
     state: RecordingState
     deadline: float | None
     began: bool = False
+    heard: tuple[ChannelId, ...] = ()

@@ -1,83 +1,27 @@
-"""What the call machine is told: commands are orders, facts are past.
-
-A command comes from an application and may be refused (`adapter.core.errors`); a fact comes from
-Asterisk, a clock or an effect and never raises: one that comes too late changes nothing.
-"""
+"""What happened: told by Asterisk, a clock or an effect. A fact never raises."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
-from adapter.core.ids import CallId, ChannelId, PlaybackId, PromptId, QuestionId
-from adapter.core.model import DialOrder, EndCause, Instruction, Media, PromptOrder
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlaceCall:
-    """Start an outbound call; with `asks` the application is asked once it is answered.
-
-    `on_answer` is for calls that do not ask.
-    """
-
-    id: CallId
-    contract: str
-    owner: str
-    caller: str
-    callee: str
-    channel: ChannelId
-    dial: DialOrder
-    max_duration: float
-    on_answer: tuple[PromptOrder, ...] = ()
-    asks: bool = False
-    context: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfferCall:
-    """Take an inbound call that has arrived; `accept_timeout` in seconds.
-
-    With `asks` the application is asked what shall become of it (unless it is answered by us), and
-    then what comes next. `on_answer` is for calls that do not ask.
-    """
-
-    id: CallId
-    contract: str
-    owner: str
-    caller: str
-    callee: str
-    channel: ChannelId
-    max_duration: float
-    accept_timeout: float
-    auto_answer: bool = False
-    on_answer: tuple[PromptOrder, ...] = ()
-    asks: bool = False
-    context: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AcceptCall:
-    """Answer an offered call. Accepting again changes nothing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndCall:
-    """Hang up, cancel or reject. Ending again changes nothing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartPrompt:
-    """Play, and collect when the order says so. With `media` there is nothing left to prepare."""
-
-    order: PromptOrder
-    media: tuple[Media, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopPrompt:
-    """Stop the running prompt; with `prompt` only that one."""
-
-    prompt: PromptId | None = None
+from adapter.core.ids import (
+    BridgeId,
+    ChannelId,
+    ListeningId,
+    PlaybackId,
+    PromptId,
+    QuestionId,
+    RecordingId,
+)
+from adapter.core.model import (
+    EndCause,
+    Heard,
+    Instruction,
+    Media,
+    PromptOrder,
+    Saved,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +72,44 @@ class ChannelUp:
     """The channel is answered."""
 
     channel: ChannelId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerJudged:
+    """Who answered: a machine, or not; None when that could not be told. `detail` for people."""
+
+    channel: ChannelId
+    machine: bool | None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """The code is right: the call is the owner's now.
+
+    Attributes:
+        attempt: number of the try.
+        owner: tenant of the call's front end.
+        accept_timeout: seconds that the call waits for the owner's application.
+        auto_answer: it does not wait.
+        on_answer: prompts to be played one after the other once the call is up.
+        context: keys of the front end to be set in the call's context.
+    """
+
+    attempt: int
+    owner: str
+    accept_timeout: float
+    auto_answer: bool = False
+    on_answer: tuple[PromptOrder, ...] = ()
+    context: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotAdmitted:
+    """The code is nobody's, or its owner takes no call; without `again` that is the end of it."""
+
+    attempt: int
+    again: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +185,74 @@ class PlaybackRefused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeRefused:
+    """Asterisk refused to make a bridge, or to put a channel into it."""
+
+    bridge: BridgeId
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingStarted:
+    """The recording runs."""
+
+    recording: RecordingId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingSaved:
+    """The recording is over, and its file whole."""
+
+    recording: RecordingId
+    saved: Saved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingLost:
+    """The recording could not be started, or has left no file."""
+
+    recording: RecordingId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechBegan:
+    """The caller has begun to speak."""
+
+    listening: ListeningId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechHeard:
+    """The caller has spoken."""
+
+    listening: ListeningId
+    heard: Heard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechLost:
+    """Nothing can be recognised; `reason` never says what was spoken."""
+
+    listening: ListeningId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeDeadline:
+    """A deadline `at` of the bridge has passed; not heard when it was replaced."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingDeadline:
+    """The deadline `at` of the recording's state has passed; not heard when it was replaced."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallDeadline:
     """The deadline `at` of the call's state has passed; not heard when it was replaced."""
 
@@ -233,13 +283,6 @@ class QuestionFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskAnew:
-    """Leave what is being done, and ask the application what comes next."""
-
-    question: QuestionId | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DialogueDeadline:
     """The deadline `at` of the dialogue has passed; not heard when it was replaced."""
 
@@ -256,33 +299,3 @@ class BackgroundDeadline:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resumed:
     """We were away (restart, reconnect) and are back: what was pressed meanwhile is lost."""
-
-
-Opening: TypeAlias = PlaceCall | OfferCall
-CallInput: TypeAlias = (
-    AcceptCall
-    | EndCall
-    | ChannelReady
-    | ChannelDialled
-    | ChannelRinging
-    | ChannelUp
-    | ChannelGone
-    | ChannelRefused
-    | CallDeadline
-)
-PromptInput: TypeAlias = (
-    StartPrompt
-    | StopPrompt
-    | MediaReady
-    | MediaFailed
-    | PlaybackStarted
-    | PlaybackFinished
-    | PlaybackRefused
-    | DigitPressed
-    | PromptDeadline
-    | Resumed
-)
-DialogueInput: TypeAlias = Instructed | QuestionFailed | AskAnew | DialogueDeadline
-Input: TypeAlias = Opening | CallInput | PromptInput | DialogueInput | BackgroundDeadline
-
-COMMANDS = (PlaceCall, OfferCall, AcceptCall, EndCall, StartPrompt, StopPrompt, AskAnew)
