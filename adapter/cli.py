@@ -12,9 +12,13 @@ from pathlib import Path
 import click
 
 from adapter import __version__
+from adapter.commands.app import app
 from adapter.commands.apply import apply, check
+from adapter.commands.backup import backup
+from adapter.commands.doctor import doctor
 from adapter.commands.inspect import calls, domain_key, outbox, replay, secret, why
 from adapter.commands.invocation import Invocation
+from adapter.commands.prompt import prompt
 from adapter.commands.server import openapi, serve
 
 
@@ -31,5 +35,7 @@ def main(context: click.Context, config: Path | None) -> None:
     context.obj = Invocation(config, os.environ)
 
 
-for command in (serve, apply, check, secret, domain_key, calls, why, replay, outbox, openapi):
+for command in (serve, apply, check, prompt, secret, domain_key, calls, why, replay, outbox):
+    main.add_command(command)
+for command in (app, backup, doctor, openapi):
     main.add_command(command)

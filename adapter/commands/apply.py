@@ -7,7 +7,6 @@ everything in one transaction. A running server sees that within a second.
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,32 +14,24 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 import click
 import msgspec
 
+from adapter.commands.checks import checks, read_prompt
 from adapter.commands.invocation import INVALID, Invocation, give_up, say
 from adapter.contracts.admin import keys
-from adapter.contracts.admin.parse import (
-    Checks,
-    Known,
-    NothingKnown,
-    Parsed,
-    ProvisioningInvalid,
-    parse,
-)
+from adapter.contracts.admin.known import Checks, Known, NothingKnown
+from adapter.contracts.admin.parse import Parsed, ProvisioningInvalid, parse
 from adapter.core.faults import StoreFailed
 from adapter.core.tenants import Change
-from adapter.media import wav
+from adapter.media import promptfiles
 from adapter.outbox import signing
-from adapter.outbox.egress import EgressRefused, Policy
+from adapter.outbox.egress import Policy
 from adapter.settings import Settings
 from adapter.store.provisioning import ProvisioningStore
 from adapter.store.sqlite import SchemaTooNew, open_database
 from adapter.tables import Finding
-
-LARGEST_PROMPT: Final = 50 * 1024 * 1024
 
 _json = click.option("--json", "as_json", is_flag=True, help="Write one JSON object instead.")
 _file = click.argument("file", type=click.Path(path_type=Path))
@@ -58,7 +49,7 @@ def apply(invocation: Invocation, file: Path, as_json: bool) -> None:
         with closing(open_database(settings.database.path, "full")) as connection:
             store = ProvisioningStore(connection)
             parsed = parse(file, store, _checks(settings))
-            declaration = parsed.declaration(partial(import_prompt, settings.media.folder))
+            declaration = parsed.declaration(partial(_import_prompt, settings.media.folder))
             changes = store.apply(
                 declaration,
                 new_secret=signing.new_secret,
@@ -80,53 +71,12 @@ def check(invocation: Invocation, file: Path, as_json: bool) -> None:
         _report_valid(file, parsed, as_json)
 
 
-def import_prompt(folder: Path, file: Path) -> tuple[str, str]:
-    """Store a WAV file as Asterisk plays it, under a name made of its content.
-
-    Args:
-        folder: the media folder.
-        file: PCM WAV.
-
-    Returns:
-        Its path below the folder, and the SHA-256 of the file as it came.
-
-    Raises:
-        ValueError: it is not a WAV file that can be used, or too large.
-        OSError: it can't be read or written.
-    """
-    content = _read_prompt(file)
-    digest = hashlib.sha256(content).hexdigest()
-    relative = f"prompts/{digest[:2]}/{digest[2:]}.wav"
-    try:
-        wav.seconds_of(folder / relative)
-    except (OSError, wav.WavError):
-        wav.save(folder / relative, wav.to_telephone(content))
-    return relative, digest
-
-
-def _read_prompt(file: Path) -> bytes:
-    with file.open("rb") as opened:
-        content = opened.read(LARGEST_PROMPT + 1)
-    if len(content) > LARGEST_PROMPT:
-        raise ValueError(f"larger than {LARGEST_PROMPT >> 20} MiB")
-    return content
-
-
-def _check_prompt(file: Path) -> None:
-    if not wav.read(_read_prompt(file)).frames:
-        raise ValueError("the WAV file has no audio")
-
-
 def _checks(settings: Settings) -> Checks:
-    policy = Policy.parse(settings.webhooks.allow)
+    return checks(Policy.parse(settings.webhooks.allow))
 
-    def url(text: str) -> None:
-        try:
-            policy.check_url(text)
-        except EgressRefused as refused:
-            raise ValueError(f"{refused} (see the setting webhooks.allow)") from None
 
-    return Checks(url=url, secret=signing.parse_secret, prompt=_check_prompt)
+def _import_prompt(folder: Path, file: Path) -> tuple[str, str]:
+    return promptfiles.keep(folder, read_prompt(file), file.name)
 
 
 @contextmanager

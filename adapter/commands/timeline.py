@@ -21,11 +21,12 @@ _MASKS = {
     "digit": Digits,
     "digits": Digits,
     "text": SpokenText,
+    "hints": SpokenText,
     "caller": PhoneNumber,
     "callee": PhoneNumber,
     "caller_number": PhoneNumber,
 }
-_HIDDEN = frozenset({"context", "id", "contract", "owner", "channel", "on_answer"})
+_HIDDEN = frozenset({"context", "id", "contract", "owner", "channel", "on_answer", "admission"})
 
 
 class CallNotFound(Exception):
@@ -65,7 +66,7 @@ class Timeline:
         for at, text in sorted(entries, key=lambda entry: entry[0]):
             yield f"{clock(at)}  {at - begun:+9.3f}  {text}"
         for row in self._outbox.rows(lane=call.id):
-            if row.state != "delivered":
+            if row.state in ("pending", "dead"):
                 yield f"webhook {row.event} is {row.state}: {row.error or 'not tried yet'}"
         yield f"{state_of(call)}{_ending(call)}"
 
