@@ -130,15 +130,16 @@ class LeavesProcess(Faulty):
     class kind(ScriptedRecognition):
         async def finish(self) -> Transcript:
             if not self.request.hints:
-                starting = asyncio.create_subprocess_exec("sleep", "60")
-                LeavesProcess.left.append(await asyncio.shield(asyncio.ensure_future(starting)))
+                starting = asyncio.ensure_future(asyncio.create_subprocess_exec("sleep", "60"))
+                LeavesProcess.left.append(starting)
+                await asyncio.shield(starting)  # a cancel does not end it: that is what it is for
             return await super().finish()
 
-    left: list[asyncio.subprocess.Process] = []  # noqa: RUF012
+    left: list[asyncio.Future[asyncio.subprocess.Process]] = []  # noqa: RUF012
 
     async def close(self) -> None:
         while self.left:
-            process = self.left.pop()
+            process = await self.left.pop()
             process.kill()
             await process.wait()
 
