@@ -34,7 +34,7 @@ lint: venv
 	$(BIN)/lint-imports
 
 unit: venv tools
-	$(WITH_TOOLS) timeout 600 $(PYTEST) tests/unit tests/contract tests/test_house.py tests/test_containers.py \
+	$(WITH_TOOLS) timeout 900 $(PYTEST) tests/unit tests/contract tests/test_house.py tests/test_containers.py \
 		tests/test_conformance.py
 
 live: venv tools
