@@ -19,6 +19,7 @@ Handler = Callable[[Any, web.Request], Awaitable[web.StreamResponse]]
 T = TypeVar("T")
 
 _encode = msgspec.json.Encoder().encode
+_AT = " - at `$."  # how msgspec ends its reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,15 @@ class BadBody(Exception):
 
 
 class BadQuery(Exception):
-    """The query parameters are not what the contract asks for; the text says where and why."""
+    """The query parameters are not what the contract asks for; the text says where and why.
+
+    Attributes:
+        field: the parameter that is to blame.
+    """
+
+    def __init__(self, text: str, field: str) -> None:
+        super().__init__(text)
+        self.field = field
 
 
 def basic_credentials(request: web.Request) -> tuple[str, str] | None:
@@ -111,7 +120,21 @@ def read_query(request: web.Request, model: type[T]) -> T:
     try:
         return msgspec.convert(dict(request.query), model, strict=False)
     except msgspec.ValidationError as error:
-        raise BadQuery(str(error)) from error
+        text = str(error)
+        field = text.rpartition(_AT)[2].rstrip("`")
+        if words := query_schemas(model)[field].get("enum"):
+            text = f"{field}: one of {', '.join(map(str, words))}"
+        raise BadQuery(text, field) from error
+
+
+def query_schemas(model: type) -> dict[str, Any]:
+    """The JSON schema of each query parameter, by its name, without references."""
+    _, models = msgspec.json.schema_components([model], ref_template="{name}")
+    properties = models[model.__name__]["properties"]
+    return {
+        name: models[schema["$ref"]] if "$ref" in schema else schema
+        for name, schema in properties.items()
+    }
 
 
 def json_response(

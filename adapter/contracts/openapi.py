@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from adapter.contracts.http import Route
+from adapter.contracts.http import Route, query_schemas
 from adapter.contracts.idempotency import HEADER, PATTERN
 
 _REF = "#/components/schemas/{name}"
@@ -111,8 +111,7 @@ def _parameters(route: Route) -> Iterator[dict[str, Any]]:
     for name in _PARAMETER.findall(route.path):
         yield {"name": name, "in": "path", "required": True, "schema": text}
     if route.query is not None:
-        _, models = msgspec.json.schema_components([route.query])
-        for name, schema in models[route.query.__name__]["properties"].items():
+        for name, schema in query_schemas(route.query).items():
             yield {"name": name, "in": "query", "schema": schema}
     if route.idempotent:
         yield {"name": HEADER, "in": "header", "schema": text | {"pattern": PATTERN}}

@@ -26,7 +26,8 @@ _CALLS = """
 SELECT body FROM call
 WHERE (?1 IS NULL OR owner = ?1) AND (?2 IS NULL OR live = ?2)
   AND (?3 IS NULL OR json_extract(body, '$.state') = ?3)
-  AND (?4 IS NULL OR (created_at, id) < ((SELECT created_at FROM call WHERE id = ?4), ?4))
+  AND (created_at, id) < (
+    CASE WHEN ?4 IS NULL THEN 9e999 ELSE (SELECT created_at FROM call WHERE id = ?4) END, ?4)
 ORDER BY created_at DESC, id DESC LIMIT ?5
 """
 _WEBHOOK = """

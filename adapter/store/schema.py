@@ -356,6 +356,12 @@ def srtp(db: Database) -> None:
     _run(db, _SRTP)
 
 
+@migrations(name="0010_call_created")
+def call_created(db: Database) -> None:
+    """Pages of calls, the latest first."""
+    db.execute("CREATE INDEX call_created ON call (created_at, id)")
+
+
 def _run(db: Database, script: str) -> None:
     for statement in script.split(";\n"):
         if statement.strip():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -12,6 +14,8 @@ import jsonschema
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from adapter.contracts import http
+from adapter.core.kept import KeptState
 from tests.contract.stack import CALLEE, Stack, eventually
 from tests.fakes.ari_model import Callee
 
@@ -194,6 +198,36 @@ async def test_path_parameters_are_declared(stack: Stack) -> None:
         for operation in item.values():
             declared = {p["name"] for p in operation.get("parameters", []) if p["in"] == "path"}
             assert declared == set(re.findall(r"\{(\w+)\}", path))
+
+
+async def test_query_parameters_are_declared(stack: Stack) -> None:
+    """Those of lists, of files and of the feed, each with a schema that says what it takes."""
+    paths = (await document(stack))["paths"]
+    declared = {
+        (path, one["name"]): one["schema"]
+        for path, item in paths.items()
+        for operation in item.values()
+        for one in operation.get("parameters", [])
+        if one["in"] == "query"
+    }
+    assert "live" in declared["/admin/v1/calls", "state"]["enum"]
+    assert set(declared["/admin/v1/recordings", "state"]["enum"]) == set(KeptState)
+    assert declared["/admin/v1/apps", "limit"]["maximum"] == 500
+    assert declared["/voice/v1/recording/{recording_id}", "channels"]["enum"] == [1, 2]
+    assert ("/admin/v1/webhooks/replay", "since") in declared
+    assert ("/voice/v1/events", "wait") in declared
+    assert any(name == "token" for _, name in declared)
+    assert "$ref" not in json.dumps(list(declared.values()))
+
+
+def test_nobody_reads_the_query_himself() -> None:
+    """So that each parameter stands in the document: `read_query` is the only way to them."""
+    readers = {
+        path.name
+        for path in Path(http.__file__).parent.rglob("*.py")
+        if re.search(r"\.query\b(?!,)", path.read_text())
+    }
+    assert readers == {"http.py", "openapi.py"}
 
 
 @pytest.mark.parametrize("status", [401, 413])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import wave
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -281,7 +282,7 @@ async def test_stereo(site: Site) -> None:
 async def test_bad_channels(site: Site, channels: str) -> None:
     """400 says what is right."""
     status, body = await site.json(f"/recording/{ONE}?channels={channels}")
-    assert (status, body["msg"]) == (400, "'channels' is 1 or 2")
+    assert (status, body["msg"]) == (400, "channels: one of 1, 2")
     assert (await site.ask(f"/recording/{ONE}?channels=1"))[1] == MIXED
 
 
@@ -307,7 +308,7 @@ async def test_remove(site: Site) -> None:
         "timestamp": "1970-01-01T00:00:00.000Z",
     }
     assert not site.recordings.file(row).exists()
-    assert not site.recordings.taken("enablex", APP, ONE)
+    assert site.recordings.reserve(replace(row, id=RecordingId("0-0")))
     assert await site.json(f"/recording/{ONE}") == (404, NOT_FOUND)
     assert await site.json(f"/recording/{ONE}", method="DELETE") == (404, NOT_FOUND)
 

@@ -10,7 +10,7 @@ import pytest
 
 from adapter.core.faults import StoreFailed
 from adapter.core.message import Attempt, Message
-from adapter.store import redelivery
+from adapter.store import history, redelivery
 from adapter.store.history import History
 from adapter.store.outbox import OutboxStore
 from adapter.store.redelivery import Redelivery
@@ -51,11 +51,11 @@ def rows(connection: sqlite3.Connection) -> OutboxStore:
 
 async def test_webhooks(rows: OutboxStore, path: Path) -> None:
     """Conditions and their combinations; the latest first; with the attempts of one."""
-    history = History(path)
+    pages = History(path)
 
     async def ids(**given: str | None) -> list[str]:
         conditions = dict.fromkeys(("state", "owner", "call", "after")) | given
-        return [row.id for row in await history.webhooks(**conditions, limit=9)]
+        return [row.id for row in await pages.webhooks(**conditions, limit=9)]
 
     assert await ids() == ["w4", "w3", "w2", "w1"]
     assert await ids(state="dead") == ["w4", "w1"]
@@ -63,24 +63,33 @@ async def test_webhooks(rows: OutboxStore, path: Path) -> None:
     assert await ids(call="c2") == ["w2"]
     assert await ids(after="w3") == ["w2", "w1"]
     assert await ids(after="unknown") == []
-    found = await history.webhook("w1")
+    found = await pages.webhook("w1")
     assert found is not None
     row, attempts = found
     assert (row.state, row.error, row.done_at) == ("dead", "HTTP 410", 5.5)
     assert attempts == [Attempt(4.0, 0.1, None, "refused"), GONE]
-    assert await history.webhook("w9") is None
+    assert await pages.webhook("w9") is None
+
+
+@pytest.mark.parametrize("after", [None, "x"])
+def test_calls_are_not_sorted(connection: sqlite3.Connection, after: str | None) -> None:
+    """A page begins where it begins, however many calls there are: by the index alone."""
+    values = (None, None, None, after, 101)
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {history._CALLS}", values)]
+    assert plan[0].startswith("SEARCH call USING INDEX call_created (")
+    assert not any("TEMP B-TREE" in step for step in plan)
 
 
 async def test_nothing_can_be_written(
     rows: OutboxStore, path: Path, connection: sqlite3.Connection
 ) -> None:
     """Its connections only read, also while somebody else writes."""
-    history = History(path)
+    pages = History(path)
     connection.execute("BEGIN IMMEDIATE")
-    assert await history.webhook("w1") is not None
+    assert await pages.webhook("w1") is not None
     connection.execute("ROLLBACK")
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        await history._ask(lambda db: db.execute("DELETE FROM outbox"))
+        await pages._ask(lambda db: db.execute("DELETE FROM outbox"))
 
 
 def test_one_again(rows: OutboxStore, connection: sqlite3.Connection) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 import pytest
@@ -11,11 +12,14 @@ from aiohttp.test_utils import make_mocked_request
 
 from adapter.commands.checks import check_prompt, checks, read_prompt
 from adapter.contracts.admin import bodies, errors, paging, words
+from adapter.contracts.admin.calls import CallQuery
 from adapter.contracts.admin.known import NothingKnown
 from adapter.contracts.admin.models import MODELS, MODELS_OVER_HTTP
+from adapter.contracts.admin.paging import PageQuery
 from adapter.contracts.admin.parse import ProvisioningInvalid, parse_tables
 from adapter.contracts.admin.provisioning import COLLECTIONS
 from adapter.contracts.admin.server import ROUTES
+from adapter.contracts.http import BadQuery, read_query
 from adapter.media import decoding
 from adapter.outbox.egress import Policy
 from adapter.store.history import Webhook
@@ -47,8 +51,8 @@ def test_every_kind_of_a_file_is_a_collection() -> None:
 
 def test_limits_and_pages() -> None:
     """A page has what fits, and knows whether there is more."""
-    assert paging.limit_of(request("")) == 100
-    assert paging.limit_of(request("limit=500")) == paging.LARGEST
+    assert read_query(request(""), PageQuery) == PageQuery(limit=100, after="")
+    assert read_query(request("limit=500"), PageQuery).limit == paging.LARGEST
     assert paging.cut(["a", "b", "c"], 2, str) == (["a", "b"], "b")
     assert paging.cut(["a", "b"], 2, str) == (["a", "b"], None)
     assert paging.cut([], 2, str) == ([], None)
@@ -56,10 +60,10 @@ def test_limits_and_pages() -> None:
 
 @pytest.mark.parametrize("limit", ["0", "501", "x", "1.5", "-1", "9" * 5000, "%D9%A3", "+1", " 1"])
 def test_wrong_limits(limit: str) -> None:
-    """400 with the field."""
-    with pytest.raises(errors.Problem) as problem:
-        paging.limit_of(request(f"limit={limit}"))
-    assert (problem.value.status, problem.value.field) == (400, "limit")
+    """Refused, naming the field."""
+    with pytest.raises(BadQuery) as bad:
+        read_query(request(f"limit={limit}"), PageQuery)
+    assert bad.value.field == "limit"
 
 
 @pytest.mark.parametrize(
@@ -73,24 +77,24 @@ def test_wrong_limits(limit: str) -> None:
 )
 def test_times(text: str, at: float | None) -> None:
     """ISO 8601; without a zone it is UTC."""
-    assert paging.time_of(request(f"since={text}"), "since") == at
+    assert paging.time_of(unquote(text), "since") == at
 
 
 @pytest.mark.parametrize("text", ["x", "12", "2026-13-01", "%00"])
 def test_wrong_times(text: str) -> None:
     """400 with the field, whatever datetime makes of it."""
     with pytest.raises(errors.Problem) as problem:
-        paging.time_of(request(f"since={text}"), "since")
+        paging.time_of(unquote(text), "since")
     assert problem.value.field == "since"
 
 
 def test_texts_are_limited() -> None:
     """Neither long ones nor NULs come to the database."""
-    assert paging.text_of(request("app=x"), "app") == "x"
-    assert paging.text_of(request("app="), "app") is None
-    for text in ("x" * 301, "%00"):
-        with pytest.raises(errors.Problem):
-            paging.text_of(request(f"app={text}"), "app")
+    assert read_query(request("app=x"), CallQuery).app == "x"
+    for text in ("x" * 301, "%00", "x%00y", "x%0A%00"):
+        with pytest.raises(BadQuery) as bad:
+            read_query(request(f"app={text}"), CallQuery)
+        assert bad.value.field == "app"
 
 
 def test_urls_of_webhooks_keep_no_tokens() -> None:

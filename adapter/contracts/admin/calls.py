@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
 from aiohttp import web
+from msgspec import Meta
 
 from adapter.contracts.admin import bodies, errors, words
-from adapter.contracts.admin.paging import choice_of, cut, limit_of, text_of
+from adapter.contracts.admin.paging import PageQuery, Text, cut
 from adapter.contracts.admin.ports import Ports
-from adapter.contracts.http import Route, json_response
+from adapter.contracts.http import Route, json_response, read_query
 from adapter.core.errors import CallUnknown
 from adapter.core.ids import CallId
 from adapter.core.inputs import EndCall
@@ -17,6 +18,15 @@ from adapter.core.model import Call, CallState
 
 LIVE: Final = "live"
 """As `state`: every state but ended."""
+
+_STATES: Final = (LIVE, *CallState)
+
+
+class CallQuery(PageQuery, kw_only=True):
+    """Which calls."""
+
+    app: Text = ""
+    state: Annotated[str, Meta(extra_json_schema={"enum": _STATES})] = ""
 
 
 class CallApi:
@@ -27,16 +37,17 @@ class CallApi:
 
     async def list_calls(self, request: web.Request) -> web.StreamResponse:
         """`GET /calls`"""
-        limit = limit_of(request)
-        state = choice_of(request, "state", [LIVE, *CallState])
+        query = read_query(request, CallQuery)
+        if query.state and query.state not in _STATES:
+            raise errors.invalid(f"state: one of {', '.join(_STATES)}", "state")
         rows = await self._ports.history.calls(
-            owner=text_of(request, "app"),
-            live=None if state is None else state != CallState.ENDED,
-            state=None if state == LIVE else state,
-            after=text_of(request, "after"),
-            limit=limit + 1,
+            owner=query.app or None,
+            live=query.state != CallState.ENDED if query.state else None,
+            state=None if query.state == LIVE else query.state or None,
+            after=query.after or None,
+            limit=query.limit + 1,
         )
-        page, more = cut(rows, limit, lambda row: row.id)
+        page, more = cut(rows, query.limit, lambda row: row.id)
         return json_response(bodies.CallPage(calls=[words.call(row) for row in page], next=more))
 
     async def show_call(self, request: web.Request) -> web.StreamResponse:
@@ -77,7 +88,8 @@ CALL_ROUTES: Final[tuple[Route, ...]] = (
         methods=("GET",),
         path="/calls",
         handler=CallApi.list_calls,
-        summary="List calls, the latest first; ?app=, ?state=, ?limit= and ?after=",
+        summary="List calls, the latest first",
+        query=CallQuery,
         replies={200: bodies.CallPage, 400: errors.AdminError, 401: errors.AdminError},
     ),
     Route(

@@ -1,67 +1,41 @@
-"""Query parameters of lists: `limit` and `after`, and the page that they ask for."""
+"""Query parameters of lists: models of them, and the page that they ask for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
-from aiohttp import web
+from msgspec import Meta, Struct
 
 from adapter.contracts.admin.errors import invalid
 
 LARGEST: Final = 500
 """Objects on one page."""
 
-_USUAL = 100
-_LONGEST = 300  # characters of a parameter
+Text = Annotated[str, Meta(max_length=300, pattern=r"^[^\0]*$")]
+"""What comes to the database; an empty one counts as none."""
 
 Row = TypeVar("Row")
 
 
-def limit_of(request: web.Request) -> int:
-    """`limit`.
+class PageQuery(Struct, kw_only=True):
+    """Which page of a list."""
 
-    Raises:
-        Problem: 400.
-    """
-    text = request.query.get("limit", str(_USUAL))
-    if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= LARGEST):
-        raise invalid(f"a number from 1 to {LARGEST}", "limit")
-    return int(text)
+    limit: Annotated[int, Meta(ge=1, le=LARGEST, description="at most so many")] = 100
+    after: Annotated[Text, Meta(description="`next` of the page before")] = ""
 
 
-def text_of(request: web.Request, name: str) -> str | None:
-    """A parameter; None when it is not given or empty.
-
-    Raises:
-        Problem: 400: it is too long.
-    """
-    text = request.query.get(name, "")
-    if len(text) > _LONGEST or "\0" in text:
-        raise invalid(f"more than {_LONGEST} characters, or control characters", name)
-    return text or None
-
-
-def choice_of(request: web.Request, name: str, choices: Sequence[str]) -> str | None:
-    """A parameter that is one of some words; None when it is not given or empty.
-
-    Raises:
-        Problem: 400.
-    """
-    text = request.query.get(name) or None
-    if text is not None and text not in choices:
-        raise invalid(f"one of {', '.join(choices)}", name)
-    return text
-
-
-def time_of(request: web.Request, name: str) -> float | None:
+def time_of(text: str, name: str) -> float | None:
     """A time in ISO 8601 as seconds since the epoch, in UTC where it names no other zone.
 
+    Args:
+        text: None when it is empty.
+        name: of its parameter.
+
     Raises:
         Problem: 400.
     """
-    text = request.query.get(name)
     if not text:
         return None
     try:

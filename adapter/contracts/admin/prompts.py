@@ -12,9 +12,9 @@ from aiohttp import BodyPartReader, web
 
 from adapter.contracts.admin import bodies, errors, fields, words
 from adapter.contracts.admin.models import PromptName
-from adapter.contracts.admin.paging import cut, limit_of, text_of
+from adapter.contracts.admin.paging import PageQuery, cut
 from adapter.contracts.admin.ports import Ports
-from adapter.contracts.http import BadBody, Route, json_response
+from adapter.contracts.http import BadBody, Route, json_response, read_query
 from adapter.core.tenants import Declaration, StoredPrompt
 from adapter.tables import convert
 
@@ -38,9 +38,9 @@ class PromptApi:
     async def list_prompts(self, request: web.Request) -> web.StreamResponse:
         """`GET /apps/{id}/prompts`"""
         app = self._app(request)
-        limit, after = limit_of(request), text_of(request, "after") or ""
-        rows = self._ports.inventory.prompts(app, (app, after), limit + 1)
-        page, more = cut(rows, limit, lambda row: row.name)
+        query = read_query(request, PageQuery)
+        rows = self._ports.inventory.prompts(app, (app, query.after), query.limit + 1)
+        page, more = cut(rows, query.limit, lambda row: row.name)
         return json_response(
             bodies.PromptPage(prompts=[words.prompt(row) for row in page], next=more)
         )

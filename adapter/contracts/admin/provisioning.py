@@ -20,10 +20,10 @@ from msgspec import Struct
 
 from adapter.contracts.admin import bodies, errors, keys, words
 from adapter.contracts.admin.models import MODELS_OVER_HTTP
-from adapter.contracts.admin.paging import cut, limit_of, text_of
+from adapter.contracts.admin.paging import PageQuery, cut
 from adapter.contracts.admin.parse import ProvisioningInvalid, parse_tables
 from adapter.contracts.admin.ports import Ports, Store
-from adapter.contracts.http import Handler, Route, json_response, read_body
+from adapter.contracts.http import Handler, Route, json_response, read_body, read_query
 from adapter.core.masked import Secret
 from adapter.core.tenants import Declaration, Kind
 from adapter.tables import default_of
@@ -88,9 +88,9 @@ class ProvisioningApi:
 
     async def list(self, of: Collection, request: web.Request) -> web.StreamResponse:
         """`GET /{plural}`"""
-        limit, after = limit_of(request), text_of(request, "after") or ""
-        names = self._ports.inventory.names(of.kind, after, limit + 1)
-        page, more = cut(names, limit, str)
+        query = read_query(request, PageQuery)
+        names = self._ports.inventory.names(of.kind, query.after, query.limit + 1)
+        page, more = cut(names, query.limit, str)
         found = [of.worded(of.find(self._ports.store, name)) for name in page]
         return json_response(of.page(**{of.plural: found, "next": more}))
 
@@ -257,7 +257,8 @@ def _routes(of: Collection) -> tuple[Route, ...]:
             methods=("GET",),
             path=f"/{of.plural}",
             handler=_handler("list", of),
-            summary=f"List the {of.plural}; ?limit= and ?after= make pages",
+            summary=f"List the {of.plural}",
+            query=PageQuery,
             replies={200: of.page, 400: errors.AdminError, 401: errors.AdminError},
         ),
         Route(

@@ -10,11 +10,11 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from adapter.contracts.admin import errors
 from adapter.contracts.admin.bodies import Next
-from adapter.contracts.admin.paging import choice_of, cut, limit_of, text_of
+from adapter.contracts.admin.paging import PageQuery, Text, cut
 from adapter.contracts.admin.ports import Ports
 from adapter.contracts.admin.words import time_of
 from adapter.contracts.download import PreconditionFailed, RangeUnsatisfiable, send_file
-from adapter.contracts.http import Route, json_response
+from adapter.contracts.http import Route, json_response, read_query
 from adapter.core.kept import KeptRecording, KeptState
 
 
@@ -42,6 +42,14 @@ class RecordingPage(Struct, kw_only=True):
     next: Next
 
 
+class RecordingQuery(PageQuery, kw_only=True):
+    """Which recordings."""
+
+    app: Text = ""
+    call: Text = ""
+    state: KeptState | UnsetType = UNSET
+
+
 class RecordingApi:
     """Answers the routes."""
 
@@ -51,15 +59,15 @@ class RecordingApi:
 
     async def list_recordings(self, request: web.Request) -> web.StreamResponse:
         """`GET /recordings`"""
-        limit = limit_of(request)
+        query = read_query(request, RecordingQuery)
         rows = self._recordings.page(
-            owner=text_of(request, "app"),
-            call=text_of(request, "call"),
-            state=choice_of(request, "state", [*KeptState]),
-            after=text_of(request, "after"),
-            limit=limit + 1,
+            owner=query.app or None,
+            call=query.call or None,
+            state=query.state or None,
+            after=query.after or None,
+            limit=query.limit + 1,
         )
-        page, more = cut(rows, limit, lambda row: row.id)
+        page, more = cut(rows, query.limit, lambda row: row.id)
         return json_response(RecordingPage(recordings=[_body(row) for row in page], next=more))
 
     async def show_recording(self, request: web.Request) -> web.StreamResponse:
@@ -125,7 +133,8 @@ RECORDING_ROUTES: Final[tuple[Route, ...]] = (
         methods=("GET",),
         path="/recordings",
         handler=RecordingApi.list_recordings,
-        summary="List recordings, the latest first; ?app=, ?call=, ?state=, ?limit= and ?after=",
+        summary="List recordings, the latest first",
+        query=RecordingQuery,
         replies={200: RecordingPage} | dict.fromkeys((400, 401, 429), errors.AdminError),
     ),
     Route(

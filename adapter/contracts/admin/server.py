@@ -24,7 +24,7 @@ from adapter.contracts.admin.provisioning import PROVISIONING_ROUTES, Provisioni
 from adapter.contracts.admin.recordings import RECORDING_ROUTES, RecordingApi
 from adapter.contracts.admin.suspensions import SUSPENSION_ROUTES, SuspensionApi
 from adapter.contracts.admin.webhooks import WEBHOOK_ROUTES, WebhookApi
-from adapter.contracts.http import BadBody, Route, add_routes, json_response
+from adapter.contracts.http import BadBody, BadQuery, Route, add_routes, json_response
 from adapter.contracts.throttle import Throttle, TooManyAttempts
 from adapter.core.errors import CoreError
 from adapter.core.faults import Fault
@@ -127,6 +127,8 @@ async def _worded(request: web.Request, handler: Answer) -> web.StreamResponse:
         return _failure(errors.problem_of(error))
     except BadBody as bad:
         return _failure(errors.invalid(str(bad)))
+    except BadQuery as bad:
+        return _failure(errors.invalid(str(bad), bad.field))
     except web.HTTPException as other:
         return _failure(_http_problem(other))
     except Exception:

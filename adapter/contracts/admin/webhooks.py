@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Annotated, Final, Literal
 
 from aiohttp import web
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from adapter.contracts.admin import bodies, errors, words
-from adapter.contracts.admin.paging import choice_of, cut, limit_of, text_of, time_of
+from adapter.contracts.admin.paging import PageQuery, Text, cut, time_of
 from adapter.contracts.admin.ports import Ports
-from adapter.contracts.http import Route, json_response
+from adapter.contracts.http import Route, json_response, read_query
 
-STATES: Final = ("pending", "delivered", "dead")
+
+class WebhookQuery(PageQuery, kw_only=True):
+    """Which webhooks."""
+
+    state: Literal["pending", "delivered", "dead"] | UnsetType = UNSET
+    app: Text = ""
+    call: Text = ""
+
+
+class ReplayQuery(Struct, kw_only=True):
+    """Which dead letters."""
+
+    app: Text = ""
+    since: Annotated[
+        Text,
+        Meta(description="written at or after; UTC without a zone", examples=["2026-02-16T10:52Z"]),
+    ] = ""
 
 
 class WebhookApi:
@@ -23,15 +40,15 @@ class WebhookApi:
 
     async def list_webhooks(self, request: web.Request) -> web.StreamResponse:
         """`GET /webhooks`"""
-        limit = limit_of(request)
+        query = read_query(request, WebhookQuery)
         rows = await self._ports.history.webhooks(
-            state=choice_of(request, "state", STATES),
-            owner=text_of(request, "app"),
-            call=text_of(request, "call"),
-            after=text_of(request, "after"),
-            limit=limit + 1,
+            state=query.state or None,
+            owner=query.app or None,
+            call=query.call or None,
+            after=query.after or None,
+            limit=query.limit + 1,
         )
-        page, more = cut(rows, limit, lambda row: row.id)
+        page, more = cut(rows, query.limit, lambda row: row.id)
         return json_response(
             bodies.WebhookPage(webhooks=[words.webhook(row) for row in page], next=more)
         )
@@ -61,7 +78,8 @@ class WebhookApi:
 
     async def replay_dead(self, request: web.Request) -> web.StreamResponse:
         """`POST /webhooks/replay`: all dead letters."""
-        owner, since = text_of(request, "app"), time_of(request, "since") or 0.0
+        query = read_query(request, ReplayQuery)
+        owner, since = query.app or None, time_of(query.since, "since") or 0.0
         now, count = self._ports.now(), 0
         while put_back := self._ports.redelivery.dead(now, owner=owner, since=since):
             count += put_back
@@ -77,14 +95,16 @@ WEBHOOK_ROUTES: Final[tuple[Route, ...]] = (
         methods=("GET",),
         path="/webhooks",
         handler=WebhookApi.list_webhooks,
-        summary="List webhooks, the latest first; ?state=, ?app=, ?call=, ?limit= and ?after=",
+        summary="List webhooks, the latest first",
+        query=WebhookQuery,
         replies={**_REFUSED, 200: bodies.WebhookPage},
     ),
     Route(
         methods=("POST",),
         path="/webhooks/replay",
         handler=WebhookApi.replay_dead,
-        summary="Send all dead letters again; ?app= and ?since= choose among them",
+        summary="Send all dead letters again, or some of them",
+        query=ReplayQuery,
         replies={**_REFUSED, 200: bodies.Replayed, 503: errors.AdminError},
     ),
     Route(

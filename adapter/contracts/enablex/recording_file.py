@@ -7,16 +7,16 @@ Source: enablex-voice.txt, "Retrieve Call Recording", with the decisions of enab
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from aiohttp import web
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from adapter.contracts.download import PreconditionFailed, RangeUnsatisfiable, send_file
 from adapter.contracts.enablex import NAME, words
 from adapter.contracts.enablex import errors as problems
 from adapter.contracts.enablex.auth import APP
-from adapter.contracts.http import Route, json_response
+from adapter.contracts.http import Route, json_response, read_query
 from adapter.core.kept import KeptRecording
 from adapter.media.recordings import Recordings
 
@@ -39,6 +39,14 @@ class RecordingRemoved(Struct, kw_only=True):
     timestamp: str
 
 
+class RecordingQuery(Struct, kw_only=True):
+    """The query parameters of `GET /recording/{recording_id}`. Our extension."""
+
+    channels: Annotated[
+        Literal[1, 2], Meta(description="2: the caller left, the other side right")
+    ] = 1
+
+
 class RecordingApi:
     """The routes of recordings.
 
@@ -54,13 +62,11 @@ class RecordingApi:
     async def fetch(self, request: web.Request) -> web.StreamResponse:
         """`GET /recording/{recording_id}`: the WAV file, or one range of it."""
         recording = self._owned(request)
-        channels = request.query.get("channels", "1")
-        if channels not in ("1", "2"):
-            raise problems.bad_request("'channels' is 1 or 2")
+        channels = read_query(request, RecordingQuery).channels
         if recording is None:
             return _not_found()
         try:
-            return await self._send(request, recording, stereo=channels == "2")
+            return await self._send(request, recording, stereo=channels == 2)
         except FileNotFoundError:
             return _not_found()
         except RangeUnsatisfiable as beyond:
@@ -125,7 +131,8 @@ RECORDING_ROUTES: tuple[Route, ...] = (
         methods=("GET", "HEAD"),
         path="/recording/{recording_id}",
         handler=RecordingApi.fetch,
-        summary="Download a recording: WAV, whole or a range; ?channels=2 for stereo",
+        summary="Download a recording: WAV, whole or a range",
+        query=RecordingQuery,
         replies=_FILE,
     ),
     Route(
@@ -133,6 +140,7 @@ RECORDING_ROUTES: tuple[Route, ...] = (
         path="/recordubg/{recording_id}",
         handler=RecordingApi.fetch_misspelt,
         summary="The same, as the document misspells it",
+        query=RecordingQuery,
         replies=_FILE,
     ),
     Route(

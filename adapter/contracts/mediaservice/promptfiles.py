@@ -11,13 +11,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Annotated, Final, Literal, Protocol
 from urllib.parse import quote
 
 from aiohttp import web
-from msgspec import Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
-from adapter.contracts.http import BadBody, Route, json_response
+from adapter.contracts.http import BadBody, Route, json_response, read_query
 from adapter.contracts.mediaservice import errors as problems
 from adapter.contracts.mediaservice.access import DOMAIN, authenticate
 from adapter.contracts.mediaservice.replies import Failure, Success, done
@@ -43,6 +43,18 @@ class PromptFiles(Protocol):
     async def listed(  # noqa: D102
         self, domain: str, after: str, limit: int
     ) -> Sequence[tuple[str, int]]: ...
+
+
+class ListQuery(Struct, kw_only=True):
+    """Which page of the files."""
+
+    next: Annotated[str, Meta(description="`next` of the page before")] = ""
+
+
+class FileQuery(Struct, kw_only=True):
+    """What may let in instead of credentials."""
+
+    token: Annotated[str, Meta(description="as a link has it")] | UnsetType = UNSET
 
 
 class PromptFileEntry(Struct, kw_only=True):
@@ -95,7 +107,7 @@ class PromptFileApi:
 
     async def list(self, request: web.Request) -> web.StreamResponse:
         """`GET /{domain}/promptfile`"""
-        after = _read_cursor(request.query.get("next", ""))
+        after = _read_cursor(read_query(request, ListQuery).next)
         with _storage():
             found = await self._files.listed(request[DOMAIN].name, after, self._page + 1)
         page = found[: self._page]
@@ -124,8 +136,8 @@ class PromptFileApi:
     async def get(self, request: web.Request) -> web.StreamResponse:
         """`GET /{domain}/promptfile/{filename}`, with credentials or with a link's token."""
         domain, name = request[DOMAIN], file_name(request)
-        token = request.query.get("token")
-        if token is None:
+        token = read_query(request, FileQuery).token
+        if token is UNSET:
             await authenticate(request, domain, self._throttle, self._now())
         else:
             check_file_token(domain, name, token, self._now())
@@ -225,6 +237,7 @@ FILE_ROUTES: tuple[Route, ...] = (
         path="/{domain}/promptfile",
         handler=PromptFileApi.list,
         summary="List the prompt files of a domain",
+        query=ListQuery,
         replies={**_REFUSED, 200: PromptFileList, 502: Failure},
     ),
     Route(
@@ -239,6 +252,7 @@ FILE_ROUTES: tuple[Route, ...] = (
         path=_FILE,
         handler=PromptFileApi.get,
         summary="Download a prompt file, with credentials or by a link",
+        query=FileQuery,
         replies={**_REFUSED, 200: None},
         public=True,
     ),
