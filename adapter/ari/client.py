@@ -71,13 +71,20 @@ class AriClient(ChannelVerbs, BridgeVerbs):
         """Return every endpoint with its state."""
         return _read_endpoints(await self._send(verbs.LIST_ENDPOINTS))
 
-    async def get_config(self, object_type: str, object_id: str) -> dict[str, str] | None:
-        """Return a PJSIP object's attributes, or None when it does not exist."""
+    async def get_config(self, object_type: str, object_id: str) -> dict[str, list[str]] | None:
+        """Return a PJSIP object's attributes, or None when it does not exist.
+
+        Most have one value, some any number of them, as an aor has contacts: Asterisk lists such
+        an attribute once for each.
+        """
         try:
             answer = await self._send(verbs.GET_CONFIG, _PJSIP, object_type, object_id)
         except NotFound:
             return None
-        return {item.attribute: item.value for item in _read_config(answer)}
+        attributes: dict[str, list[str]] = {}
+        for item in _read_config(answer):
+            attributes.setdefault(item.attribute, []).append(item.value)
+        return attributes
 
     async def put_config(self, object_type: str, object_id: str, fields: Mapping[str, str]) -> None:
         """Create or update a PJSIP object: auth, aor, endpoint, identify, registration.

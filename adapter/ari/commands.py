@@ -8,7 +8,6 @@ dialled, ending what has ended.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 from collections import Counter
@@ -24,8 +23,9 @@ from adapter.ari.errors import (
     Unreachable,
 )
 from adapter.ari.facts import PHONE, arrival_of, state_of
-from adapter.ari.joining import STASIS_PAUSE, STASIS_TRIES, Joining, join
+from adapter.ari.joining import Joining, join
 from adapter.ari.listening import close_audio, join_audio, open_audio
+from adapter.ari.stasis import once_in_stasis
 from adapter.core import outputs
 from adapter.core.faults import AsteriskDown, ListeningFailed
 from adapter.core.ids import BridgeId, ChannelId, ListeningId, PlaybackId, call_of
@@ -171,7 +171,9 @@ class Commands:
                     variables=_identity(effect),
                 )
             case outputs.Dial(channel=channel):
-                await self._dial(effect)
+                await once_in_stasis(
+                    lambda: client.dial(channel, effect.timeout, caller=effect.caller)
+                )
                 return ChannelDialled(channel=channel)
             case outputs.Ring(channel=channel):
                 await client.ring(channel)
@@ -191,17 +193,6 @@ class Commands:
             case _:
                 raise TypeError(f"{type(effect).__name__} is not Asterisk's")
         return None
-
-    async def _dial(self, effect: outputs.Dial) -> None:
-        """Dial; a channel that was found by a recovery may be on its way into Stasis still."""
-        for _ in range(STASIS_TRIES):
-            try:
-                return await self._client.dial(effect.channel, effect.timeout, caller=effect.caller)
-            except Conflict as conflict:
-                if "Stasis" not in conflict.message:
-                    raise
-                await asyncio.sleep(STASIS_PAUSE)
-        return await self._client.dial(effect.channel, effect.timeout, caller=effect.caller)
 
 
 def _identity(effect: outputs.CreateChannel) -> dict[str, str]:

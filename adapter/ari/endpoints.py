@@ -33,6 +33,15 @@ _COMMON = {
 _SRTP = {"media_encryption": "sdes"}
 """Keys in the SDP (RFC 4568). Plain audio is then neither offered nor taken: 488."""
 
+_REGISTER_AGAIN = {
+    "retry_interval": "30",
+    "forbidden_retry_interval": "300",
+    "fatal_retry_interval": "300",
+    "max_retries": "4294967295",
+}
+"""Seconds: after no answer, or what may pass; after a refusal. By default Asterisk gives up after
+ten times, or one refusal, and only its restart makes it register again."""
+
 _USERS_FIRST = ("registration", "identify", "endpoint", "aor", "auth")
 """Types of objects in the order in which they are deleted: a later one is named by earlier ones."""
 
@@ -76,16 +85,22 @@ class Endpoints:
             AriError: Asterisk does not answer.
         """
         anyone = {**self._common, "context": "blocked"}
+        trunks = list(trunks)
         wanted = [("endpoint", SIP_URI_ENDPOINT, [("endpoint", SIP_URI_ENDPOINT, anyone)])]
         wanted += [("trunk", trunk.name, self._trunk_objects(trunk)) for trunk in trunks]
         wanted += [("phone", phone.extension, self._phone_objects(phone)) for phone in phones]
         named = {(kind, name) for _, _, objects in wanted for kind, name, _ in objects}
         if anew:
-            self._pushed = {one: {} for one in self._pushed}
+            self._pushed = {one: {} for one in self._pushed} | self._of_trunks(trunks)
         all_taken = await self._delete(self._pushed.keys() - named)
         for kind, name, objects in wanted:
             all_taken &= await self._try(kind, name, objects)
         return all_taken
+
+    def _of_trunks(self, trunks: Iterable[Trunk]) -> dict[tuple[str, str], dict[str, str]]:
+        """What Asterisk may have of them from before our start, while they were otherwise."""
+        names = [trunk_endpoint(trunk.name) for trunk in trunks]
+        return {(kind, name): {} for name in names for kind in ("registration", "identify", "auth")}
 
     async def _delete(self, gone: set[tuple[str, str]]) -> bool:
         try:
@@ -101,28 +116,46 @@ class Endpoints:
         self, kind: str, name: str, objects: list[tuple[str, str, dict[str, str]]]
     ) -> bool:
         try:
+            changed = False
             for object_type, object_id, fields in objects:
-                await self._put(object_type, object_id, fields)
+                changed |= await self._put(object_type, object_id, fields, changed)
         except Refused as refused:
             refusal = {"kind": kind, "object": name, "error": str(refused)}
             log.warning("not accepted by Asterisk", extra=refusal)
             return False
         return True
 
-    async def _put(self, object_type: str, object_id: str, fields: dict[str, str]) -> None:
-        """Write one object, unless Asterisk has it so.
+    async def _put(
+        self, object_type: str, object_id: str, fields: dict[str, str], others_changed: bool
+    ) -> bool:
+        """Write one object, unless Asterisk has it so; returns whether it had it otherwise.
 
-        An endpoint is made anew: updated without a callerid, it gets the number that Asterisk
-        writes for none, "unknown", and all its callers have that instead of their own.
+        Some objects are made anew, because an update of Asterisk 22 does not replace everything:
+
+        * aor and identify: contacts and addresses are added to those that are there, so that a
+          trunk which has moved is called, and believed, at its old place.
+        * endpoint: without a callerid it gets the number that Asterisk writes for none,
+          "unknown", and all its callers have that instead of their own.
+        * registration, with what has changed of its trunk: it begins at once then, with a
+          password that was mended.
+
+        A phone's aor has no contact of ours: it keeps those that the phone has registered.
         """
         name = (object_type, object_id)
-        if self._pushed.get(name) == fields:
-            return
+        had = self._pushed.get(name)
+        again = object_type == "registration" and others_changed
+        if had == fields and not again:
+            return False
         self._pushed[name] = {}
-        if object_type == "endpoint":
+        if (
+            object_type in ("endpoint", "identify")
+            or "contact" in fields
+            or (object_type == "registration" and had)
+        ):
             await self._client.delete_config(object_type, object_id)
         await self._client.put_config(object_type, object_id, fields)
         self._pushed[name] = fields
+        return bool(had)
 
     def _trunk_objects(self, trunk: Trunk) -> list[tuple[str, str, dict[str, str]]]:
         name = trunk_endpoint(trunk.name)
@@ -156,8 +189,8 @@ class Endpoints:
                 "client_uri": f"sip:{user}@{host}",
                 "outbound_auth": name,
                 "contact_user": user,
-                "retry_interval": "30",
                 "max_random_initial_delay": "0",
+                **_REGISTER_AGAIN,
             }
             objects.append(("registration", name, registration))
         return objects

@@ -6,7 +6,6 @@ out, ending a sound that is not heard.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
@@ -19,6 +18,7 @@ from adapter.ari.errors import (
     Unavailable,
     Unprocessable,
 )
+from adapter.ari.stasis import once_in_stasis
 from adapter.core import outputs
 from adapter.core.inputs import BridgeRefused, Input
 from adapter.core.model import Detection
@@ -33,7 +33,6 @@ Joining = (
     | outputs.StopSound
     | outputs.JudgeAnswer
 )
-STASIS_TRIES, STASIS_PAUSE = 20, 0.05  # seconds; a channel may be on its way into Stasis still
 _VERDICTS = {"MACHINE": True, "HUMAN": False}
 AMD = "amd"  # asterisk-conf/adapter/extensions.conf: the context, and the argument of its Stasis()
 
@@ -96,21 +95,14 @@ async def _create(client: AriClient, effect: outputs.CreateBridge) -> Input | No
 
 async def _add(client: AriClient, effect: outputs.AddToBridge) -> Input | None:
     """A channel that is gone tells so itself, by its event."""
-    for attempt in range(STASIS_TRIES + 1):
-        try:
-            await client.add_channel(effect.bridge, effect.channel)
-        except BadRequest:
-            return None
-        except Unavailable:
-            raise
-        except (Conflict, Unprocessable) as not_yet:
-            if attempt == STASIS_TRIES:
-                return BridgeRefused(bridge=effect.bridge, detail=str(not_yet))
-            await asyncio.sleep(STASIS_PAUSE)
-        except Refused as refused:
-            return BridgeRefused(bridge=effect.bridge, detail=str(refused))
-        else:
-            return None
+    try:
+        await once_in_stasis(lambda: client.add_channel(effect.bridge, effect.channel))
+    except BadRequest:
+        return None
+    except Unavailable:
+        raise
+    except Refused as refused:
+        return BridgeRefused(bridge=effect.bridge, detail=str(refused))
     return None
 
 

@@ -19,12 +19,13 @@ import asyncio
 import contextlib
 
 from adapter.ari.client import AriClient
-from adapter.ari.errors import AriError, BadAnswer, Conflict, Unprocessable
+from adapter.ari.errors import AriError, BadAnswer
+from adapter.ari.stasis import once_in_stasis
 
 FORMAT = "slin16"
 """16 kHz, 16 bit, mono; Asterisk makes it of whatever the channel has."""
 
-_STASIS_TRIES, _STASIS_PAUSE = 100, 0.05  # seconds
+_TRIES = 100  # 5 s, for somebody to connect
 _CONNECTION = "MEDIA_WEBSOCKET_CONNECTION_ID"
 
 
@@ -94,15 +95,8 @@ async def close_audio(client: AriClient, name: str) -> None:
 
 
 async def _add(client: AriClient, name: str, channel: str) -> None:
-    """Put a channel into the bridge; it may be on its way into Stasis still (422, seen)."""
-    for _ in range(_STASIS_TRIES):
-        try:
-            return await client.add_channel(_bridge(name), channel)
-        except (Conflict, Unprocessable) as refusal:
-            if "Stasis" not in refusal.message:
-                raise
-            await asyncio.sleep(_STASIS_PAUSE)
-    return await client.add_channel(_bridge(name), channel)
+    """Put a channel into the bridge, once it is in Stasis."""
+    await once_in_stasis(lambda: client.add_channel(_bridge(name), channel), _TRIES)
 
 
 def _snoop(name: str) -> str:

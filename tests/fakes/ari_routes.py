@@ -237,9 +237,13 @@ def _list_endpoints(ari: FakeAri, received: Received) -> Reply:
     ]
 
 
+_COLLECTED = {"contact", "match"}
+"""Attributes with any number of values, separated by commas in a PUT, and listed each."""
+
+
 def _config_key(ari: FakeAri, received: Received, *, write: bool) -> tuple[str, str]:
     key = received.ids["kind"], received.ids["name"]
-    if received.ids["class"] != "res_pjsip" or (key[0] == "transport" and not write):
+    if received.ids["class"] != "res_pjsip":
         raise Refusal(404, "Dynamic configuration class not found")
     if write and (key in ari.static_config or key[0] == "transport"):
         raise Refusal(403, "Could not create or update object")
@@ -259,8 +263,11 @@ def _put_config(ari: FakeAri, received: Received) -> Reply:
         fields = {item["attribute"]: item["value"] for item in received.body["fields"]}
     except (KeyError, TypeError):
         raise Refusal(400, "Invalid fields") from None
-    ari.config.setdefault(key, {}).update(fields)
-    return 200, _attributes(ari.config[key])
+    has = ari.config.setdefault(key, {})
+    for name in _COLLECTED & has.keys() & fields.keys():  # Asterisk adds to them
+        fields[name] = f"{has[name]},{fields[name]}"
+    has.update(fields)
+    return 200, _attributes(has)
 
 
 def _delete_config(ari: FakeAri, received: Received) -> Reply:
@@ -271,7 +278,11 @@ def _delete_config(ari: FakeAri, received: Received) -> Reply:
 
 
 def _attributes(fields: dict[str, str]) -> list[Json]:
-    return [{"attribute": name, "value": value} for name, value in fields.items()]
+    return [
+        {"attribute": name, "value": value}
+        for name, values in fields.items()
+        for value in (values.split(",") if name in _COLLECTED else [values])
+    ]
 
 
 _CHANNEL = "/channels/{channel}"

@@ -75,6 +75,83 @@ register = true
     await api.over()
 
 
+async def test_password_of_a_trunk_is_mended(
+    adapter: AdapterProcess, asterisk: Instance, carrier: Carrier, eventually: Eventually
+) -> None:
+    """A registration that the carrier refuses is tried again as soon as the password is another."""
+    report = json.loads((carrier.dir / "instance.json").read_text())
+    trunk = f"""
+[[trunk]]
+name = "mended"
+uri = "sip:127.0.0.1:{carrier.sip_port}"
+username = "subscriber"
+register = true
+password = """
+    file = adapter.folder / "more.toml"
+
+    def state(wanted: str) -> bool:
+        lines = asterisk.cli("pjsip show registrations").splitlines()
+        return any("trunk-mended/" in line and wanted in line for line in lines)
+
+    file.write_text(f'{trunk}"not-the-password"')
+    await adapter.cli("apply", "more.toml")
+    await eventually(lambda: state("Rejected"), 20)
+    file.write_text(f'{trunk}"{report["trunk_password"]}"')
+    await adapter.cli("apply", "more.toml")
+    await eventually(lambda: state("Registered"), 20)
+
+
+async def test_a_trunk_moves(
+    adapter: AdapterProcess, asterisk: Instance, eventually: Eventually
+) -> None:
+    """Its old address is neither called nor believed any more; also when the server restarts."""
+    file = adapter.folder / "more.toml"
+    addresses = ("127.0.0.21", "127.0.0.22", "127.0.0.23")
+
+    def known() -> tuple[list[str], list[str]]:
+        contacts = asterisk.cli("pjsip show aor trunk-moves")
+        matches = asterisk.cli("pjsip show identify trunk-moves")
+        return (
+            [one for one in addresses if f"sip:{one}:5099" in contacts],
+            [one for one in addresses if f"{one}/32" in matches],
+        )
+
+    for address in addresses:
+        file.write_text(
+            f'[[trunk]]\nname = "moves"\nuri = "sip:{address}:5099"\nmatch = ["{address}"]\n'
+        )
+        if address == addresses[-1]:
+            await adapter.kill()
+        await adapter.cli("apply", "more.toml")
+        if address == addresses[-1]:
+            await adapter.start()
+        await eventually(lambda new=address: all(new in found for found in known()), 10)
+        assert known() == ([address], [address])
+
+
+async def test_what_a_trunk_lost_while_nobody_looked(
+    adapter: AdapterProcess, asterisk: Instance, eventually: Eventually
+) -> None:
+    """Changed while the server was down, it neither registers nor is known by an address."""
+    file = adapter.folder / "more.toml"
+    trunk = '[[trunk]]\nname = "plain"\nuri = "sip:127.0.0.24:5099"\n'
+    login = 'username = "u"\npassword = "p"\nregister = true\nmatch = ["127.0.0.24"]\n'
+
+    def objects() -> int:
+        shown = [asterisk.cli(f"pjsip show {kind}s") for kind in ("registration", "identifie")]
+        return sum("trunk-plain" in one for one in [*shown, asterisk.cli("pjsip show auths")])
+
+    file.write_text(trunk + login)
+    await adapter.cli("apply", "more.toml")
+    await eventually(lambda: objects() == 3, 10)
+    await adapter.kill()
+    file.write_text(trunk)
+    await adapter.cli("apply", "more.toml")
+    await adapter.start()
+    assert "trunk-plain" in asterisk.cli("pjsip show endpoints")
+    assert objects() == 0
+
+
 async def test_what_was_applied_is_there_after_asterisk_restarted(
     adapter: AdapterProcess, asterisk: Instance, eventually: Eventually
 ) -> None:

@@ -257,9 +257,12 @@ async def test_dial_rounds_up_to_whole_seconds(ari: FakeAri, client: AriClient) 
 
 
 async def test_configuration_is_put_read_and_deleted(ari: FakeAri, client: AriClient) -> None:
-    """A dynamic object's attributes come back as a mapping; a static one is Forbidden."""
+    """A dynamic object's attributes come back with all their values; a static one is Forbidden."""
     await client.put_config("endpoint", "trunk", {"context": "inbound", "aors": "trunk"})
-    assert await client.get_config("endpoint", "trunk") == {"context": "inbound", "aors": "trunk"}
+    assert await client.get_config("endpoint", "trunk") == {
+        "context": ["inbound"],
+        "aors": ["trunk"],
+    }
     assert [endpoint.resource for endpoint in await client.list_endpoints()] == ["trunk"]
     await client.delete_config("endpoint", "trunk")
     assert await client.list_endpoints() == []

@@ -8,7 +8,8 @@ import pytest
 
 from adapter.ari.client import AriClient
 from adapter.ari.errors import NotFound, ServerFault, Unavailable, Unreachable
-from adapter.ari.joining import STASIS_TRIES, amd_arguments, join, verdict
+from adapter.ari.joining import amd_arguments, join, verdict
+from adapter.ari.stasis import TRIES
 from adapter.core import outputs as o
 from adapter.core.ids import BridgeId, ChannelId
 from adapter.core.inputs import BridgeRefused
@@ -128,11 +129,22 @@ async def test_it_is_not_waited_for_ever(
     ari: FakeAri, client: AriClient, caller: ChannelId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A channel that never comes: the connection has failed."""
-    monkeypatch.setattr("adapter.ari.joining.STASIS_PAUSE", 0.001)
+    monkeypatch.setattr("adapter.ari.stasis.PAUSE", 0.001)
     await join(client, CREATE)
-    ari.fail("add_channel", 422, times=1000)
+    ari.fail("add_channel", 422, times=1000, message="Channel not in Stasis application")
     assert isinstance(await join(client, add(caller)), BridgeRefused)
-    assert ari.count("add_channel") == STASIS_TRIES + 1
+    assert ari.count("add_channel") == TRIES + 1
+
+
+@pytest.mark.parametrize("status", [409, 422])
+async def test_another_refusal_is_not_waited_for(
+    ari: FakeAri, client: AriClient, caller: ChannelId, status: int
+) -> None:
+    """Asterisk says with the same status that a channel is being recorded: it stays so."""
+    await join(client, CREATE)
+    ari.fail("add_channel", status, message="Channel currently recording")
+    assert isinstance(await join(client, add(caller)), BridgeRefused)
+    assert ari.count("add_channel") == 1
 
 
 @pytest.mark.parametrize("effect", [CREATE, add(NOBODY)])

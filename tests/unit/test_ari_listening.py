@@ -121,7 +121,7 @@ async def test_nobody_connects(
     ari: FakeAri, client: AriClient, caller: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`join_audio` does not wait for ever; another refusal is not waited for at all."""
-    monkeypatch.setattr("adapter.ari.listening._STASIS_TRIES", 3)
+    monkeypatch.setattr("adapter.ari.listening._TRIES", 3)
     await open_audio(client, caller, NAME)
     with pytest.raises(Unprocessable, match="Stasis"):
         await join_audio(client, NAME)
