@@ -7,10 +7,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 TOOLS := python3 asterisk-conf/launcher tools
-# Where the launcher's espeak-ng and sipp are, when the system has none
+# Where the launcher's espeak-ng, sipp and prometheus are, when the system has none
 WITH_TOOLS = PATH="$$($(TOOLS) | python3 -c 'import json, sys; print(json.load(sys.stdin)["bin"])'):$$PATH"
 
-.PHONY: demo test lint unit live conformance bench up venv tools clean
+.PHONY: demo test lint unit live conformance bench up venv tools prometheus clean
 
 demo: venv tools
 	$(WITH_TOOLS) $(BIN)/python -m examples.demo
@@ -26,6 +26,9 @@ venv:
 tools:
 	@$(TOOLS) >/dev/null
 
+prometheus:
+	@$(TOOLS) --only prometheus promtool >/dev/null
+
 lint: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -37,7 +40,7 @@ unit: venv tools
 	$(WITH_TOOLS) timeout 900 $(PYTEST) tests/unit tests/contract tests/test_house.py tests/test_containers.py \
 		tests/test_conformance.py
 
-live: venv tools
+live: venv tools prometheus
 	$(WITH_TOOLS) timeout 1500 $(PYTEST) tests/live
 
 conformance: venv

@@ -11,17 +11,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import ssl
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry
 
-from adapter import front_ends, metrics, operations
+from adapter import front_ends, operations
 from adapter.ari.client import AriClient
 from adapter.ari.commands import Commands
 from adapter.ari.endpoints import Endpoints
@@ -45,6 +42,9 @@ from adapter.engine.orphans import Orphans
 from adapter.engine.ports import World
 from adapter.engine.reconcile import reconcile
 from adapter.engine.routing import Routing
+from adapter.http_port import HttpPort
+from adapter.instruments import Instruments
+from adapter.metrics import exposition
 from adapter.outbox.egress import Policy, open_session
 from adapter.outbox.outbox import Limits as OutboxLimits
 from adapter.outbox.outbox import Outbox
@@ -111,8 +111,11 @@ class Adapter:
 
     async def _start(self) -> None:
         settings = self._settings
-        path = Path(settings.database.path)
-        connection = open_database(path, settings.database.synchronous)
+        self._port = HttpPort(settings.http)
+        self._stack.callback(self._port.close)
+        database = settings.database
+        path = database.path
+        connection = open_database(path, database.synchronous, checkpoint=database.checkpoint)
         self._stack.callback(connection.close)
         self._connection = connection
         self._provisioning = ProvisioningStore(connection)
@@ -121,30 +124,23 @@ class Adapter:
         self._outbox_rows = OutboxStore(connection)
         self._answers = AnswerStore(connection)
         self._calls = CallStore(connection, self._outbox_rows.insert)
-        self._build_metrics()
+        trunks = [trunk.name for trunk in self._provisioning.trunks()]
+        self._instruments = Instruments(settings, trunks)
         self._build_outbox()
         self._audio = await open_audio(
-            settings, connection, self._session, self._speech_metrics, self._stack
+            settings, connection, self._session, self._instruments, self._stack
         )
         self._build_asterisk()
         self._build_engine()
         self._task("upkeep", forget(*self._purges()))
-        self._task("checkpoints", keep_log_short(path))
-        self._task("loop-lag", self._lag.run())
+        if database.checkpoint:
+            self._task("checkpoints", keep_log_short(path))
+        self._task("loop-lag", self._instruments.lag.run())
         self._task("outbox", self._outbox.run())
         await self._connect()
         self._task("provisioning", self._provisioned.watch())
         self._task("orphans", self._sweep())
         await self._serve()
-
-    def _build_metrics(self) -> None:
-        self._registry = CollectorRegistry()
-        self._engine_metrics = metrics.EngineMetrics(self._registry)
-        self._outbox_metrics = metrics.OutboxMetrics(self._registry)
-        self._ari_metrics = metrics.AsteriskMetrics(self._registry)
-        self._speech_metrics = metrics.SpeechMetrics(self._registry)
-        self._access_metrics = metrics.AccessMetrics(self._registry)
-        self._lag = metrics.LoopLag(self._registry)
 
     def _build_outbox(self) -> None:
         webhooks = self._settings.webhooks
@@ -157,7 +153,7 @@ class Adapter:
             front_ends.dresser(self._directory),
             schedule=Schedule(delays=tuple(webhooks.retry)),
             limits=OutboxLimits(concurrency=webhooks.concurrency, timeout=webhooks.timeout),
-            observer=self._outbox_metrics,
+            observer=self._instruments.outbox,
         )
         self._stack.push_async_callback(self._outbox.close, 5.0)
 
@@ -169,7 +165,7 @@ class Adapter:
             asterisk.password.reveal(),
             app=asterisk.app,
             timeout=asterisk.timeout,
-            observe=self._ari_metrics.command,
+            observe=self._instruments.asterisk.command,
         )
         self._stack.push_async_callback(self._client.close)
         self._commands = Commands(self._client)
@@ -192,8 +188,8 @@ class Adapter:
 
     def _build_engine(self) -> None:
         settings = self._settings
-        limits = Limits(time.monotonic, self._access_metrics.refused)
-        self._throttle = Throttle(settings.http.trusted_proxies, self._access_metrics)
+        limits = Limits(time.monotonic, self._instruments.access.refused)
+        self._throttle = Throttle(settings.http.trusted_proxies, self._instruments.access)
         gate = Gate(self._directory, limits, self._throttle)
         inbound = front_ends.inbound(
             self._directory, gate, self._new_id, self._open, settings.calls.max_duration
@@ -204,7 +200,7 @@ class Adapter:
             self._audio.files,
             self._commands.invite,
             settings.http.host,
-            settings.http.base_url + enablex_server.BASES[0],
+            self._port.base_url + enablex_server.BASES[0],
         )
         self._engine = Engine(
             store=self._calls,
@@ -218,7 +214,7 @@ class Adapter:
                 ears=self._audio.ears,
                 recorder=self._audio.recorder,
             ),
-            observer=metrics.Observers(self._engine_metrics, limits),
+            observer=self._instruments.of_the_engine(limits),
             now=time.time,
             fatal=self._store_failed,
         )
@@ -227,7 +223,7 @@ class Adapter:
         live = self._engine.load()
         limits.load(live)
         for call in live:
-            self._engine_metrics.resumed(call.direction)
+            self._instruments.engine.resumed(call.direction)
         self._build_front_ends(gate, inbound)
 
     def _build_front_ends(self, gate: Gate, inbound: Inbound) -> None:
@@ -255,8 +251,8 @@ class Adapter:
             shared, self._directory, self._audio.files, self._audio.recordings, inbound
         )
         desk = self._front_ends.desk
-        self._routing = Routing(self._engine, desk, self._engine_metrics, self._new_id)
-        self._orphans = Orphans(self._engine, self._commands, self._engine_metrics.orphan)
+        self._routing = Routing(self._engine, desk, self._instruments.engine, self._new_id)
+        self._orphans = Orphans(self._engine, self._commands, self._instruments.engine.orphan)
 
     async def _connect(self) -> None:
         """Listen to Asterisk; wait a while for it, so that calls are up to date when we serve."""
@@ -271,13 +267,12 @@ class Adapter:
                 self._engine.timers.arm(call)
 
     async def _serve(self) -> None:
-        http = self._settings.http
         app = web.Application()
         for base, front_end in (*self._front_ends.apps, self._admin()):
             app.add_subapp(base, front_end)
         asked = operations.Operations(
             not_ready=self.not_ready,
-            metrics=metrics.exposition(self._registry),
+            metrics=exposition(self._instruments.registry),
             openapi=front_ends.openapi_document(),
         )
         app.add_routes(asked.routes())
@@ -285,14 +280,8 @@ class Adapter:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0)
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
-        context = None
-        if http.tls_cert:
-            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-            context.load_cert_chain(http.tls_cert, http.tls_key)
-        site = web.TCPSite(runner, http.host, http.port, ssl_context=context, backlog=1024)
-        await site.start()
-        self.port = runner.addresses[0][1]
-        log.info("serving", extra={"host": http.host, "port": self.port})
+        self.port = await self._port.open(runner)
+        log.info("serving", extra={"host": self._settings.http.host, "port": self.port})
 
     def _admin(self) -> tuple[str, web.Application]:
         return front_ends.admin(
@@ -323,9 +312,9 @@ class Adapter:
         if fact is not None:
             self._routing.take(fact)
         elif isinstance(event, UnknownEvent):
-            self._ari_metrics.unknown_events.labels(event.type[:64]).inc()
+            self._instruments.asterisk.unknown_events.labels(event.type[:64]).inc()
         elif isinstance(event, MalformedEvent):
-            self._ari_metrics.malformed_events.inc()
+            self._instruments.asterisk.malformed_events.inc()
             log.warning("event could not be read", extra={"reason": event.reason})
 
     async def _on_up(self) -> None:
@@ -334,12 +323,12 @@ class Adapter:
             await reconcile(self._engine, self._commands, self._routing)
         except AsteriskDown as down:
             raise Unreachable("reconcile", str(down)) from down
-        self._ari_metrics.connected.set(1)
-        self._ari_metrics.connections.inc()
+        self._instruments.asterisk.connected.set(1)
+        self._instruments.asterisk.connections.inc()
         self._up.set()
 
     def _on_down(self) -> None:
-        self._ari_metrics.connected.set(0)
+        self._instruments.asterisk.connected.set(0)
         self._facts.forget()
 
     async def _sweep(self) -> None:

@@ -12,6 +12,8 @@ import aiohttp
 from adapter import registry
 from adapter.ami.client import AmiClient
 from adapter.ami.monitors import Monitors
+from adapter.audio_metrics import RecognitionMetrics, SpeechMetrics
+from adapter.instruments import Instruments
 from adapter.media.promptfiles import PromptFiles
 from adapter.media.prompts import Prompts
 from adapter.media.recognition import Recognition
@@ -19,7 +21,6 @@ from adapter.media.recordings import Recorder, Recordings
 from adapter.media.remote import RemoteAudio
 from adapter.media.tts_cache import Limits as CacheLimits
 from adapter.media.tts_cache import TtsCache
-from adapter.metrics import SpeechMetrics
 from adapter.settings import Settings
 from adapter.store.recordings import RecordingStore
 
@@ -49,7 +50,7 @@ async def open_audio(
     settings: Settings,
     connection: sqlite3.Connection,
     session: aiohttp.ClientSession,
-    metrics: SpeechMetrics,
+    instruments: Instruments,
     stack: AsyncExitStack,
 ) -> Audio:
     """Start it.
@@ -58,22 +59,18 @@ async def open_audio(
         settings: of the server.
         connection: of the event loop.
         session: checks the addresses it calls.
-        metrics: of synthesis.
+        instruments: take what happens.
         stack: closes it all.
 
     Raises:
         PluginFault: a plug-in can't be used.
     """
-    prompts = await _prompts(settings, session, metrics, stack)
-    ears = Recognition(
-        lambda: registry.start_asr(settings.plugins.asr, settings.plugins.settings),
-        settings.asterisk.url,
-    )
-    await ears.start()
-    stack.push_async_callback(ears.close)
+    prompts = await _prompts(settings, session, instruments.speech, stack)
+    ears = await _ears(settings, instruments.recognition, stack)
     ami = _ami(settings)
     ami.start()
     stack.push_async_callback(ami.close)
+    instruments.recordings.ami_connected.set_function(lambda: ami.connected)
     rows = RecordingStore(connection)
     kept = settings.recordings
     recordings = Recordings(kept.folder.resolve(), rows, kept.min_free_bytes)
@@ -104,6 +101,20 @@ async def _prompts(
     remote = RemoteAudio(session, folder / "remote")
     stack.push_async_callback(remote.close)
     return Prompts(folder, cache, synthesisers.values(), remote, fell_back=metrics.tts_fell_back)
+
+
+async def _ears(
+    settings: Settings, metrics: RecognitionMetrics, stack: AsyncExitStack
+) -> Recognition:
+    """The recognisers, in their thread."""
+    ears = Recognition(
+        lambda: registry.start_asr(settings.plugins.asr, settings.plugins.settings),
+        settings.asterisk.url,
+        observer=metrics,
+    )
+    await ears.start()
+    stack.push_async_callback(ears.close)
+    return ears
 
 
 def _ami(settings: Settings) -> AmiClient:

@@ -2,18 +2,31 @@
 
 Source for the naming: Prometheus documentation, "Metric and label naming". Every object is built
 with its own registry by `adapter.app`; there is no global one.
+
+A series whose labels are known beforehand is there from the start, with 0: what appears with its
+first count has no increase that `rate()` could see (the same, "Avoid missing metrics").
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from time import perf_counter
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import product
+from typing import Final, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 
+from adapter.contracts import enablex, mediaservice
 from adapter.contracts.limits import Limit
 from adapter.contracts.throttle import Watcher
+from adapter.core.destinations import SIP_URI_ENDPOINT
 from adapter.core.inputs import (
     Admitted,
     CallArrived,
@@ -22,69 +35,77 @@ from adapter.core.inputs import (
     OfferCall,
     PlaceCall,
 )
-from adapter.core.outputs import CallAnswered, CallEnded, CallRang, HangupReason, Step
+from adapter.core.model import Direction, EndCause, EndedBy, Ending
+from adapter.core.outputs import (
+    CallAnswered,
+    CallEnded,
+    CallRang,
+    CreateChannel,
+    HangupReason,
+    PartyFailed,
+    PartyJoined,
+    Step,
+)
 from adapter.engine.ports import Observer as EngineObserver
 from adapter.outbox.outbox import Observer as OutboxObserver
-from adapter.plugin_api import SpeechError
 
-_FAST = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
-_SLOW = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+FAST: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+SLOW: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_TURNED_AWAY = (
+    HangupReason.UNALLOCATED,
+    HangupReason.REJECTED,
+    HangupReason.BUSY,
+    HangupReason.CONGESTION,
+    HangupReason.FAILURE,
+)
+_CONTRACTS = (enablex.NAME, mediaservice.NAME)
+_DIALLED = ("answered", *EndCause)
+
+
+def from_the_start(metric: Counter | Gauge | Histogram, *labels: Iterable[str]) -> None:
+    """Let a metric have all combinations of these values of its labels."""
+    for values in product(*labels):
+        metric.labels(*values)
 
 
 class EngineMetrics:
     """Calls: the engine's observer."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        counter = partial(Counter, registry=registry)
+        slow = partial(Histogram, buckets=SLOW, registry=registry)
         self._active = Gauge(
             "ari_voice_calls_active", "Calls that have not ended", ["direction"], registry=registry
         )
-        self._total = Counter(
-            "ari_voice_calls",
-            "Calls that have ended",
-            ["contract", "direction", "cause"],
-            registry=registry,
+        self._total = counter(
+            "ari_voice_calls", "Calls that have ended", ["contract", "direction", "cause"]
         )
-        self._setup = Histogram(
-            "ari_voice_call_setup_seconds",
-            "From the order or arrival to the answer",
-            ["direction"],
-            buckets=_SLOW,
-            registry=registry,
-        )
-        self._post_dial = Histogram(
-            "ari_voice_post_dial_delay_seconds",
-            "From the order of an outbound call to ringing",
-            buckets=_SLOW,
-            registry=registry,
-        )
+        answered = "Calls that have ended and had been answered"
+        self._answered = counter("ari_voice_calls_answered", answered, ["contract", "direction"])
+        setup = "From the order or arrival to the answer"
+        self._setup = slow("ari_voice_call_setup_seconds", setup, ["direction"])
+        post_dial = "From the order of an outbound call to ringing"
+        self._post_dial = slow("ari_voice_post_dial_delay_seconds", post_dial)
         self._step = Histogram(
             "ari_voice_input_seconds",
             "From an input of a call to the end of its commit",
-            buckets=_FAST,
+            buckets=FAST,
             registry=registry,
         )
-        self._late = Counter(
-            "ari_voice_inputs_late", "Inputs that came too late", ["input"], registry=registry
-        )
-        self._codes = Counter(
-            "ari_voice_admission_codes",
-            "Codes (PINs) that callers gave when they were asked, by what came of them",
-            ["result"],
-            registry=registry,
-        )
-        self._turned_away = Counter(
-            "ari_voice_calls_turned_away",
-            "Inbound calls that belong to no number",
-            ["reason"],
-            registry=registry,
-        )
-
-        self._orphans = Counter(
-            "ari_voice_orphans",
-            "Channels and bridges of ours that belonged to no call",
-            ["kind"],
-            registry=registry,
-        )
+        self._late = counter("ari_voice_inputs_late", "Inputs that came too late", ["input"])
+        codes = "Codes (PINs) that callers gave when they were asked, by what came of them"
+        self._codes = counter("ari_voice_admission_codes", codes, ["result"])
+        turned_away = "Inbound calls that belong to no number"
+        self._turned_away = counter("ari_voice_calls_turned_away", turned_away, ["reason"])
+        orphans = "Channels and bridges of ours that belonged to no call"
+        self._orphans = counter("ari_voice_orphans", orphans, ["kind"])
+        from_the_start(self._active, Direction)
+        from_the_start(self._total, _CONTRACTS, Direction, EndCause)
+        from_the_start(self._answered, _CONTRACTS, Direction)
+        from_the_start(self._setup, Direction)
+        from_the_start(self._codes, ("admitted", "refused"))
+        from_the_start(self._turned_away, _TURNED_AWAY)
+        from_the_start(self._orphans, ("channel", "bridge"))
 
     def orphan(self, kind: str) -> None:
         """A channel or bridge was left behind."""
@@ -115,12 +136,78 @@ class EngineMetrics:
                 case CallEnded(ending=ending):
                     self._active.labels(call.direction).dec()
                     self._total.labels(call.contract, call.direction, ending.cause).inc()
+                    if call.answered_at is not None:
+                        self._answered.labels(call.contract, call.direction).inc()
                 case _:
                     pass
 
     def turned_away(self, arrival: CallArrived, reason: HangupReason) -> None:
         """An inbound call belongs to nobody."""
         self._turned_away.labels(reason).inc()
+
+
+class TrunkMetrics(EngineObserver):
+    """What came of dialling through each trunk, at the answer or at the end without one.
+
+    A leg that a phone or a SIP address was called on has the trunk "". Inbound calls are not here:
+    their rows do not say by which trunk they came.
+
+    Args:
+        registry: of the adapter.
+        trunks: names of those that are there at the start.
+    """
+
+    def __init__(self, registry: CollectorRegistry, trunks: Iterable[str]) -> None:
+        self._legs = Counter(
+            "ari_voice_dialled_legs",
+            "Legs that were dialled, by what came of it",
+            ["trunk", "result"],
+            registry=registry,
+        )
+        self._known = {"", *trunks}
+        from_the_start(self._legs, self._known, _DIALLED)
+
+    def stepped(self, step: Step, given: Input, now: float, seconds: float) -> None:
+        """An input was applied."""
+        for effect in step.effects:
+            if isinstance(effect, CreateChannel):
+                self._dialled(trunk_of(effect.endpoint))
+        dial = step.call.dial
+        for notice in step.notices:
+            match notice:
+                case CallAnswered() if dial is not None:
+                    self._count(dial.endpoint, "answered")
+                case CallEnded(ending=ending) if dial and step.call.answered_at is None:
+                    self._count(dial.endpoint, ending.cause)
+                case PartyJoined(order=order):
+                    self._count(order.dial.endpoint, "answered")
+                case PartyFailed(order=order, ending=ending) if not _declined(ending):
+                    self._count(order.dial.endpoint, ending.cause)
+                case _:
+                    pass
+
+    def turned_away(self, arrival: CallArrived, reason: HangupReason) -> None:
+        """Nothing was dialled."""
+
+    def _dialled(self, trunk: str) -> None:
+        if trunk not in self._known:
+            self._known.add(trunk)
+            from_the_start(self._legs, (trunk,), _DIALLED)
+
+    def _count(self, endpoint: str, result: str) -> None:
+        self._legs.labels(trunk_of(endpoint), result).inc()
+
+
+def trunk_of(endpoint: str) -> str:
+    """Name of the trunk in a dial string (`adapter.core.destinations`); "" when it has none."""
+    if endpoint.startswith(f"PJSIP/{SIP_URI_ENDPOINT}/"):
+        return ""  # its host may look like a trunk
+    return endpoint.partition("@trunk-")[2]
+
+
+def _declined(ending: Ending) -> bool:
+    """Whether a party was not called at all: see `adapter.core.bridge.decline`."""
+    return (ending.cause, ending.by) == (EndCause.CANCELLED, EndedBy.SYSTEM)
 
 
 class Observers(EngineObserver):
@@ -153,7 +240,7 @@ class OutboxMetrics(OutboxObserver):
         self._seconds = Histogram(
             "ari_voice_webhook_delivery_seconds",
             "From the event to the acknowledgement of its webhook",
-            buckets=_SLOW,
+            buckets=SLOW,
             registry=registry,
         )
         self._failed = Counter(
@@ -175,6 +262,7 @@ class OutboxMetrics(OutboxObserver):
     def delivered(self, event: str, seconds: float, attempts: int) -> None:
         """A webhook was acknowledged."""
         self._delivered.labels(event).inc()
+        self._dead.labels(event)  # with 0, before the first
         self._seconds.observe(seconds)
 
     def failed(self, reason: str) -> None:
@@ -199,7 +287,7 @@ class AsteriskMetrics:
             "ari_voice_ari_command_seconds",
             "Time of an ARI request",
             ["verb", "ok"],
-            buckets=_FAST,
+            buckets=FAST,
             registry=registry,
         )
         self.connected = Gauge(
@@ -239,6 +327,8 @@ class AccessMetrics(Watcher):
             ["result"],
             registry=registry,
         )
+        from_the_start(self._refused, get_args(Limit))
+        from_the_start(self._throttled, ("slowed", "turned_away"))
 
     def refused(self, limit: Limit) -> None:
         """A call or request was refused."""
@@ -257,81 +347,12 @@ class AccessMetrics(Watcher):
         self._throttled.labels("turned_away").inc()
 
 
-class SpeechMetrics:
-    """Text to speech: the observer of the speech cache."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._seconds = Histogram(
-            "ari_voice_tts_render_seconds",
-            "Time of a speech synthesis",
-            ["provider"],
-            buckets=_SLOW,
-            registry=registry,
-        )
-        self._cache = Counter(
-            "ari_voice_tts_cache",
-            "Requests for speech, by what the cache had",
-            ["provider", "result"],
-            registry=registry,
-        )
-        self._failures = Counter(
-            "ari_voice_tts_failures",
-            "Tries that failed",
-            ["provider", "fault"],
-            registry=registry,
-        )
-        self._bytes = Gauge(
-            "ari_voice_tts_cache_bytes", "Size of the speech cache", registry=registry
-        )
-
-        self._fallbacks = Counter(
-            "ari_voice_tts_fallbacks",
-            "Prompts that another synthesiser spoke",
-            ["provider", "instead_of"],
-            registry=registry,
-        )
-
-    def tts_fell_back(self, provider: str, instead_of: str) -> None:
-        """Another synthesiser spoke than the preferred one."""
-        self._fallbacks.labels(provider, instead_of).inc()
-
-    def tts_hit(self, provider: str) -> None:
-        """Speech was there already, or being rendered for somebody else."""
-        self._cache.labels(provider, "hit").inc()
-
-    def tts_rendered(self, provider: str, seconds: float, size: int) -> None:
-        """Speech was rendered."""
-        self._cache.labels(provider, "miss").inc()
-        self._seconds.labels(provider).observe(seconds)
-
-    def tts_failed(self, provider: str, fault: SpeechError) -> None:
-        """A try failed."""
-        self._failures.labels(provider, type(fault).__name__).inc()
-
-    def tts_kept(self, size: int) -> None:
-        """So many bytes are in the cache now."""
-        self._bytes.set(size)
-
-
-class LoopLag:
-    """How late the event loop runs what is due: the first sign of an overload."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._lag = Histogram(
-            "ari_voice_event_loop_lag_seconds",
-            "Delay of a timer of the event loop",
-            buckets=_FAST,
-            registry=registry,
-        )
-
-    async def run(self, interval: float = 0.25) -> None:
-        """Measure until cancelled, every `interval` seconds."""
-        while True:
-            due = perf_counter() + interval
-            await asyncio.sleep(interval)
-            self._lag.observe(max(0.0, perf_counter() - due))
-
-
 def exposition(registry: CollectorRegistry) -> Callable[[], bytes]:
-    """The text that `/metrics` answers (Prometheus text format 0.0.4)."""
+    """The text that `/metrics` answers (Prometheus text format 0.0.4).
+
+    Without `*_created`: in this format these are gauges of their own, one more for each counter and
+    histogram, which Prometheus would store and nobody asks for.
+    """
+    # of the whole process: prometheus_client has it in no other way, and without types
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     return lambda: generate_latest(registry)

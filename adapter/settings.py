@@ -93,6 +93,9 @@ class Database(Struct, frozen=True, kw_only=True):
         Literal["normal", "full"],
         Meta(description="normal survives the death of the process, full a power cut as well"),
     ] = "normal"
+    checkpoint: Annotated[
+        bool, Meta(description="empty the write-ahead log; false when Litestream does that")
+    ] = True
 
 
 class Media(Struct, frozen=True, kw_only=True):
@@ -278,6 +281,8 @@ def _describe(section: str, one: msgspec.structs.FieldInfo) -> Described:
     default = default_of(one)
     if isinstance(default, tuple):
         text = "[" + ", ".join(f'"{x}"' if isinstance(x, str) else f"{x:g}" for x in default) + "]"
+    elif isinstance(default, bool):
+        text = str(default).lower()
     elif isinstance(default, float):
         text = f"{default:g}"
     else:

@@ -15,9 +15,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from adapter.ami.connection import Connection
 from adapter.ami.errors import AmiError, InvalidValue, NoAnswer, Refused
@@ -62,6 +62,7 @@ class AmiClient:
         self._times = times or Times()
         self._connection: asyncio.Future[Connection] | None = None
         self._task: asyncio.Task[None] | None = None
+        self._at_login: list[Callable[[], Coroutine[Any, Any, None]]] = []
 
     @property
     def connected(self) -> bool:
@@ -78,6 +79,10 @@ class AmiClient:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
+
+    def at_login(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run this at each login from now on, until the connection is lost. It must not raise."""
+        self._at_login.append(work)
 
     async def ping(self) -> None:
         """Ask for a sign of life. Raises NoAnswer."""
@@ -165,6 +170,7 @@ class AmiClient:
         assert self._connection is not None  # noqa: S101 - start made it
         self._connection.set_result(connection)
         log.info("AMI connected")
+        beside = [asyncio.create_task(work()) for work in self._at_login]
         stable = False
         try:
             while not connection.lost.done():
@@ -176,4 +182,6 @@ class AmiClient:
             log.warning("AMI ping failed", extra={"reason": str(error)})
         finally:
             self._connection = asyncio.get_running_loop().create_future()
+            for task in beside:
+                task.cancel()
         return stable

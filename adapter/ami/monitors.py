@@ -8,12 +8,16 @@ and what is done with them (`adapter.media.recordings`).
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
-from typing import Final
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final
 
 from adapter.ami.client import AmiClient
 from adapter.ami.errors import InvalidValue, NoAnswer, Refused
 from adapter.core.faults import AsteriskDown, RecordingFailed
+
+log = logging.getLogger(__name__)
 
 _CHANNEL: Final = re.compile(r"[A-Za-z0-9._-]{1,150}")
 _RECORDING: Final = re.compile(r"[0-9a-f-]{1,64}")
@@ -28,10 +32,16 @@ class Monitors:
 
     Args:
         client: the connection.
+        again: seconds between two orders to an Asterisk that does not carry the first one out.
     """
 
-    def __init__(self, client: AmiClient) -> None:
+    def __init__(self, client: AmiClient, again: float = 1.0) -> None:
         self._client = client
+        self._again = again
+
+    def at_login(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run this whenever Asterisk can be told again. It must not raise."""
+        self._client.at_login(work)
 
     async def start(self, channel: str, recording: str, stem: str) -> None:
         """Record a channel until its end, or `stop`, through bridges and holds.
@@ -60,24 +70,18 @@ class Monitors:
         """End the monitor of a recording, and go on in its files with a new one.
 
         A channel that is gone is a success. In between a frame has to pass without a monitor: only
-        then Asterisk forgets what the old one knew of the channel's sound (22.10, seen).
+        then Asterisk forgets what the old one knew of the channel's sound (22.10, seen). It is
+        asked for until there is an answer: cancel it when the channel is gone.
 
         Raises:
             RecordingFailed: Asterisk refuses.
-            AsteriskDown: no answer; ask again later.
         """
-        try:
-            file, options = _files(stem, _variable(channel, recording))
-            await self.stop(channel, recording)
-            await asyncio.sleep(_FRAMES)
-            await self._client.mix_monitor(channel, file, f"a{options}")
-        except NoAnswer as error:
-            raise AsteriskDown(str(error)) from error
-        except Refused as error:
-            if error.message != _NO_CHANNEL:
-                raise RecordingFailed(str(error)) from error
-        except InvalidValue as error:
-            raise RecordingFailed(str(error)) from error
+        await self._insist(lambda: self._renew(channel, recording, stem), recording, AsteriskDown)
+
+    async def end(self, channel: str, recording: str) -> None:
+        """Do `stop` until it succeeds: cancel it when the channel is gone."""
+        failures = (AsteriskDown, RecordingFailed)
+        await self._insist(lambda: self.stop(channel, recording), recording, *failures)
 
     async def stop(self, channel: str, recording: str) -> None:
         """End a recording. A channel that is gone, or no such recording on it, is a success.
@@ -97,6 +101,38 @@ class Monitors:
                 raise RecordingFailed(str(error)) from error
         except InvalidValue as error:
             raise RecordingFailed(str(error)) from error
+
+    async def _renew(self, channel: str, recording: str, stem: str) -> None:
+        try:
+            file, options = _files(stem, _variable(channel, recording))
+            await self.stop(channel, recording)
+            await asyncio.sleep(_FRAMES)
+            await self._client.mix_monitor(channel, file, f"a{options}")
+        except NoAnswer as error:
+            raise AsteriskDown(str(error)) from error
+        except Refused as error:
+            if error.message != _NO_CHANNEL:
+                raise RecordingFailed(str(error)) from error
+        except InvalidValue as error:
+            raise RecordingFailed(str(error)) from error
+
+    async def _insist(
+        self,
+        order: Callable[[], Awaitable[None]],
+        recording: str,
+        *failures: type[Exception],
+    ) -> None:
+        """Give an order until it is none of these failures; the first one is logged."""
+        logged = False
+        while True:
+            try:
+                return await order()
+            except failures as failure:
+                if not logged:
+                    detail = {"recording": recording, "error": str(failure)}
+                    log.warning("a recording waits for Asterisk", extra=detail)
+                logged = True
+                await asyncio.sleep(self._again)
 
 
 def _files(stem: str, variable: str) -> tuple[str, str]:

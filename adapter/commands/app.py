@@ -5,17 +5,15 @@ It writes the database; the server sees it within a second, as it sees what `app
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
 import click
 
-from adapter.commands.invocation import INVALID, Invocation, give_up
+from adapter.commands.database import opened
+from adapter.commands.invocation import INVALID, Invocation
 from adapter.commands.timeline import clock
-from adapter.core.faults import StoreFailed
-from adapter.store.sqlite import SchemaTooNew, open_database
 from adapter.store.suspensions import Standing, Suspensions
 
 
@@ -57,14 +55,8 @@ def resume(invocation: Invocation, name: str) -> None:
 @contextmanager
 def _suspensions(invocation: Invocation) -> Iterator[Suspensions]:
     """The apps of the database that the settings name."""
-    path = invocation.settings().database.path
-    if not path.exists():
-        give_up(f"database: {path} does not exist")
-    try:
-        with closing(open_database(path, "full")) as connection:
-            yield Suspensions(connection)
-    except (sqlite3.Error, SchemaTooNew, StoreFailed) as error:
-        give_up(f"database: {error}")
+    with opened(invocation.settings()) as connection:
+        yield Suspensions(connection)
 
 
 def _report(found: bool, name: str, done: str) -> None:

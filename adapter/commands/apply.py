@@ -7,7 +7,6 @@ everything in one transaction. A running server sees that within a second.
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -19,18 +18,19 @@ import click
 import msgspec
 
 from adapter.commands.checks import checks, read_prompt
-from adapter.commands.invocation import INVALID, Invocation, give_up, say
+from adapter.commands.database import opened, outcomes
+from adapter.commands.invocation import INVALID, Invocation, say
 from adapter.contracts.admin import keys
 from adapter.contracts.admin.known import Checks, Known, NothingKnown
 from adapter.contracts.admin.parse import Parsed, ProvisioningInvalid, parse
-from adapter.core.faults import StoreFailed
 from adapter.core.tenants import Change
 from adapter.media import promptfiles
 from adapter.outbox import signing
 from adapter.outbox.egress import Policy
 from adapter.settings import Settings
+from adapter.store.backup import open_quietly
 from adapter.store.provisioning import ProvisioningStore
-from adapter.store.sqlite import SchemaTooNew, open_database
+from adapter.store.sqlite import has_schema
 from adapter.tables import Finding
 
 _json = click.option("--json", "as_json", is_flag=True, help="Write one JSON object instead.")
@@ -44,19 +44,17 @@ _file = click.argument("file", type=click.Path(path_type=Path))
 def apply(invocation: Invocation, file: Path, as_json: bool) -> None:
     """Bring the database up to what FILE declares; all or nothing."""
     settings = invocation.settings()
-    with _outcomes(file, as_json):
-        settings.database.path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(open_database(settings.database.path, "full")) as connection:
-            store = ProvisioningStore(connection)
-            parsed = parse(file, store, _checks(settings))
-            declaration = parsed.declaration(partial(_import_prompt, settings.media.folder))
-            changes = store.apply(
-                declaration,
-                new_secret=signing.new_secret,
-                new_signing_key=keys.new_private_key,
-            )
-            generation = store.generation()
-        _report_changes(file, changes, generation, as_json)
+    with opened(settings, create=True) as connection, _validity(file, as_json):
+        store = ProvisioningStore(connection)
+        parsed = parse(file, store, _checks(settings))
+        declaration = parsed.declaration(partial(_import_prompt, settings.media.folder))
+        changes = store.apply(
+            declaration,
+            new_secret=signing.new_secret,
+            new_signing_key=keys.new_private_key,
+        )
+        generation = store.generation()
+    _report_changes(file, changes, generation, as_json)
 
 
 @click.command()
@@ -66,7 +64,8 @@ def apply(invocation: Invocation, file: Path, as_json: bool) -> None:
 def check(invocation: Invocation, file: Path, as_json: bool) -> None:
     """Say everything that is wrong with FILE, and touch nothing."""
     settings = invocation.settings()
-    with _outcomes(file, as_json), _stored(settings.database.path) as known:
+    path = settings.database.path
+    with outcomes(path), _stored(path) as known, _validity(file, as_json):
         parsed = parse(file, known, _checks(settings))
         _report_valid(file, parsed, as_json)
 
@@ -81,29 +80,22 @@ def _import_prompt(folder: Path, file: Path) -> tuple[str, str]:
 
 @contextmanager
 def _stored(path: Path) -> Iterator[Known]:
-    """What the database knows, read without leaving a trace, not even SQLite's own files."""
+    """What the database knows, read without leaving a trace."""
     if not path.exists():
         yield NothingKnown()
         return
-    # Without a write-ahead log nobody has it open: immutable keeps SQLite from making one.
-    alone = not path.with_name(path.name + "-wal").exists()
-    uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
-    with closing(sqlite3.connect(uri, uri=True)) as connection:
-        yield ProvisioningStore(connection)
+    with closing(open_quietly(path)) as connection:
+        yield ProvisioningStore(connection) if has_schema(connection) else NothingKnown()
 
 
 @contextmanager
-def _outcomes(file: Path, as_json: bool) -> Iterator[None]:
-    """What goes wrong, as words and exit codes."""
+def _validity(file: Path, as_json: bool) -> Iterator[None]:
+    """What is wrong with the file, as words and the exit code."""
     try:
         yield
     except ProvisioningInvalid as invalid:
         _report_invalid(file, invalid.findings, as_json)
         raise click.exceptions.Exit(INVALID) from None
-    except OSError as error:
-        give_up(f"{error.filename or file}: {error.strerror or error}")
-    except (sqlite3.Error, SchemaTooNew, StoreFailed) as error:
-        give_up(f"database: {error}")
 
 
 def _report_invalid(file: Path, findings: tuple[Finding, ...], as_json: bool) -> None:

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 from functools import partial
 
 import click
 import msgspec
 
-from adapter.commands.diagnosis import Check, Result, examine
+from adapter.commands.diagnosis import PATIENCE, Check, Result, Unawaited, examine
 from adapter.commands.diagnosis import asterisk as pbx
 from adapter.commands.diagnosis.audio import audio
+from adapter.commands.diagnosis.endpoints import endpoints, registrations
 from adapter.commands.diagnosis.network import server, tls, webhooks
 from adapter.commands.diagnosis.plugins import plugins
-from adapter.commands.diagnosis.storage import database, folders, provisioned
+from adapter.commands.diagnosis.sip_tls import sip_tls
+from adapter.commands.diagnosis.storage import Provisioned, database, folders, provisioned
+from adapter.commands.diagnosis.transports import nat
 from adapter.commands.invocation import INVALID, Invocation
 from adapter.settings import Settings
 
@@ -30,9 +34,10 @@ def doctor(invocation: Invocation, as_json: bool) -> None:
     """Look at everything that the server needs, whether it is running or not.
 
     To be run as the server's user. Nothing is changed, no call is made and no webhook sent; each
-    check has 5 seconds. Exit code 1: something has failed; warnings alone are 0.
+    check has 5 seconds. Exit codes: 0 nothing has failed (there may be warnings), 1 something has,
+    2 the settings can't be used.
     """
-    results = asyncio.run(examine(checks(invocation.settings())))
+    results = asyncio.run(_examined(invocation.settings()))
     counts = Counter(result.state for result in results)
     if as_json:
         report = {"ok": not counts["failed"], "checks": results}
@@ -44,14 +49,27 @@ def doctor(invocation: Invocation, as_json: bool) -> None:
     raise click.exceptions.Exit(INVALID if counts["failed"] else 0)
 
 
-def checks(settings: Settings) -> list[Check]:
+async def _examined(settings: Settings) -> list[Result]:
+    """All checks; those of what was provisioned find nothing when the database can't be read."""
+    asyncio.get_running_loop().set_default_executor(Unawaited())
+    found = Provisioned()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE):
+            found = await asyncio.to_thread(provisioned, settings.database.path)
+    return await examine(checks(settings, found))
+
+
+def checks(settings: Settings, found: Provisioned) -> list[Check]:
     """What is looked at, in the order of the report."""
-    found = provisioned(settings.database.path)
+    asterisk = settings.asterisk
     return [
-        Check("asterisk", partial(pbx.ari, settings.asterisk)),
-        Check("ami", partial(pbx.ami, settings.asterisk)),
+        Check("asterisk", partial(pbx.ari, asterisk)),
+        Check("ami", partial(pbx.ami, asterisk)),
         Check("audio", partial(audio, settings)),
-        Check("nat", partial(pbx.nat, settings.asterisk, found.trunks)),
+        Check("nat", partial(nat, asterisk, found.trunks)),
+        Check("sip tls", partial(sip_tls, asterisk, found.trunks, found.phones)),
+        Check("trunks", partial(endpoints, asterisk, found.trunks, found.phones)),
+        Check("registration", partial(registrations, asterisk, found.trunks)),
         Check("disk", partial(folders, settings)),
         Check("database", partial(database, settings.database.path)),
         Check("plug-ins", partial(plugins, settings.plugins)),

@@ -5,29 +5,24 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import Literal
 
 import click
 
-from adapter.commands.invocation import INVALID, Invocation, give_up
+from adapter.commands.database import opened
+from adapter.commands.invocation import INVALID, Invocation
 from adapter.commands.timeline import CallNotFound, Timeline, clock
 from adapter.contracts.admin import keys
 from adapter.store.outbox import OutboxStore
 from adapter.store.provisioning import ProvisioningStore
-from adapter.store.sqlite import SchemaTooNew, open_database
 
 
 @contextmanager
 def _database(invocation: Invocation) -> Iterator[sqlite3.Connection]:
-    path = invocation.settings().database.path
-    if not path.exists():
-        give_up(f"database: {path} does not exist")
     try:
-        with closing(open_database(path)) as connection:
+        with opened(invocation.settings()) as connection:
             yield connection
-    except (sqlite3.Error, SchemaTooNew) as error:
-        give_up(f"database: {error}")
     except CallNotFound as missing:
         click.echo(f"ari-voice: no call {missing}", err=True)
         raise click.exceptions.Exit(INVALID) from None

@@ -9,24 +9,23 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
 from adapter.commands.checks import checks, read_prompt
-from adapter.commands.invocation import INVALID, Invocation, give_up
+from adapter.commands.database import opened
+from adapter.commands.invocation import INVALID, Invocation
 from adapter.contracts.admin import keys
 from adapter.contracts.admin.parse import ProvisioningInvalid, parse_tables
-from adapter.core.faults import StoreFailed
 from adapter.media import decoding, promptfiles
 from adapter.outbox import signing
 from adapter.outbox.egress import Policy
 from adapter.settings import Settings
 from adapter.store.inventory import Inventory
 from adapter.store.provisioning import ProvisioningStore
-from adapter.store.sqlite import SchemaTooNew, open_database
 
 _PAGE = 500
 
@@ -95,20 +94,13 @@ def remove(invocation: Invocation, app: str, name: str) -> None:
 
 @contextmanager
 def _database(settings: Settings) -> Iterator[sqlite3.Connection]:
-    """The database, and what goes wrong as words and exit codes."""
-    path = settings.database.path
-    if not path.exists():
-        give_up(f"database: {path} does not exist")
+    """The database, and what is wrong with a declaration as words and the exit code."""
     try:
-        with closing(open_database(path, "full")) as connection:
+        with opened(settings) as connection:
             yield connection
     except ProvisioningInvalid as invalid:
         _refuse("\n".join(f"{one.key.rpartition('].')[2]}: {one.reason}"
                           for one in invalid.findings))  # fmt: skip
-    except OSError as error:
-        give_up(f"{error.filename}: {error.strerror or error}")
-    except (sqlite3.Error, SchemaTooNew, StoreFailed) as error:
-        give_up(f"database: {error}")
 
 
 def _refuse(reason: str) -> NoReturn:

@@ -18,7 +18,7 @@ from typing import Any
 from adapter.app import Adapter
 from adapter.registry import PluginFault
 from adapter.settings import Settings
-from adapter.store.sqlite import SchemaTooNew
+from adapter.store.sqlite import SchemaMismatch
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +31,13 @@ def serve(settings: Settings) -> int:
 
 
 async def _serve(settings: Settings) -> int:
-    adapter = Adapter(settings)
+    adapter, path = Adapter(settings), settings.database.path
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         await adapter.start()
-    except (PluginFault, SchemaTooNew, OSError, sqlite3.Error) as error:
-        log.critical("cannot start", extra={"reason": f"{type(error).__name__}: {error}"})
+    except (PluginFault, SchemaMismatch, OSError, sqlite3.Error) as error:
+        place = f"{path}: " if isinstance(error, sqlite3.Error) else ""
+        log.critical("cannot start", extra={"reason": f"{type(error).__name__}: {place}{error}"})
         return 1
     signals = _Signals()
     try:

@@ -17,7 +17,6 @@ def serve(invocation: Invocation) -> None:
 
     settings = invocation.settings()
     log.configure(settings.log.level, settings.log.format)
-    settings.database.path.parent.mkdir(parents=True, exist_ok=True)
     raise click.exceptions.Exit(running.serve(settings))
 
 

@@ -66,6 +66,13 @@ def connect(call: Call, order: LegOrder, now: float) -> Change:
     return replace(call, bridge=bridge, bridges=number), made.effects, ()
 
 
+def decline(call: Call, order: LegOrder, ending: Ending) -> Change:
+    """End an order to connect before anybody is called; its ids were given away, and are used."""
+    call = replace(call, legs=call.legs + 1, bridges=call.bridges + 1)
+    failed = PartyFailed(order=order, channel=channel_of(call.id, call.legs), ending=ending)
+    return call, (), (failed,)
+
+
 def advance(call: Call, given: i.Input, now: float) -> Change | None:
     """Apply an input to the bridge of a call that is up.
 

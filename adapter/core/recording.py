@@ -5,11 +5,14 @@
     StartRecording --> STARTING --RecordingStarted--> RUNNING
                           |  |                           | StopRecording, or the channel is gone
                           |  +--- the same --> SAVING <--+
-                          | RecordingLost        | RecordingSaved, RecordingLost or its deadline
+                          | RecordingLost        | RecordingSaved or RecordingLost
     over: saved or failed <+---------------------+
 
 It is on the call's own channel and goes on through bridges, hold and transfer. A call ends when its
 recording has: the file is whole before the application hears of either.
+
+A deadline ends nothing here: it orders again. What came of a recording is said by the recorder
+alone, who has written it down before; it answers in time, or as soon as Asterisk does.
 """
 
 from __future__ import annotations
@@ -32,8 +35,8 @@ from adapter.core.outputs import (
     SaveRecording,
 )
 
-START_TIMEOUT = 10.0
-SAVE_TIMEOUT = 30.0
+START_AGAIN = 10.0  # seconds until the order is given again
+SAVE_AGAIN = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ Handler = Callable[[Call, Recording, Any, float], Take | None]  # None: late
 
 def start(call: Call, order: RecordingOrder, now: float) -> Take:
     """Begin to record a call that is not being recorded."""
-    recording = Recording(order=order, state=RecordingState.STARTING, deadline=now + START_TIMEOUT)
+    recording = Recording(order=order, state=RecordingState.STARTING, deadline=now + START_AGAIN)
     made = Record(recording=order.id, channel=call.channel)
     return Take(replace(call, recording=recording), (made,))
 
@@ -79,9 +82,9 @@ def advance(call: Call, given: i.RecordingInput, now: float) -> Take | None:
 
 
 def channel_gone(call: Call, now: float) -> Take:
-    """The channel is gone: save what there is. One that is being saved already needs nothing."""
+    """The channel is gone: save what there is. Nobody waits for Asterisk to end it any more."""
     recording = call.recording
-    if recording is None or recording.state is RecordingState.SAVING:
+    if recording is None:
         return Take(call)
     return _saving(call, recording, now, alive=False)
 
@@ -117,20 +120,23 @@ def order_again(call: Call) -> tuple[Effect, ...]:
         return (renewed,)
     if recording.state is RecordingState.STARTING:
         return (Record(recording=recording.order.id, channel=call.channel),)
-    channel = call.channel if call.state is CallState.UP else None
+    channel = None if call.state is CallState.CLOSING else call.channel
     return (SaveRecording(recording=recording.order.id, channel=channel),)
 
 
 def _saving(call: Call, recording: Recording, now: float, *, alive: bool) -> Take:
-    saving = replace(recording, state=RecordingState.SAVING, deadline=now + SAVE_TIMEOUT)
+    saving = replace(recording, state=RecordingState.SAVING, deadline=now + SAVE_AGAIN)
     save = SaveRecording(recording=recording.order.id, channel=call.channel if alive else None)
     return Take(replace(call, recording=saving), (save,))
 
 
 def _over(call: Call, recording: Recording, saved: Saved | None, reason: str = "") -> Take:
-    notice = RecordingOver(order=recording.order, saved=saved, reason=reason)
-    recorded = call.recorded if saved is None else recording.order.id
-    return Take(replace(call, recording=None, recorded=recorded), notices=(notice,))
+    over = RecordingOver(order=recording.order, saved=saved, reason=reason)
+    if saved is None:
+        return Take(replace(call, recording=None), notices=(over,))
+    began = () if recording.began else (RecordingBegan(order=recording.order),)
+    made = replace(call, recording=None, recorded=recording.order.id)
+    return Take(made, notices=(*began, over))
 
 
 def _started(
@@ -172,8 +178,10 @@ def _deadline(
 ) -> Take | None:
     if given.at != recording.deadline:
         return None
-    what = "started" if recording.state is RecordingState.STARTING else "saved"
-    return _over(call, recording, None, f"the recording could not be {what} in time")
+    again = START_AGAIN if recording.state is RecordingState.STARTING else SAVE_AGAIN
+    return Take(
+        replace(call, recording=replace(recording, deadline=now + again)), order_again(call)
+    )
 
 
 TABLE: Mapping[RecordingState, Mapping[type, Handler]] = {

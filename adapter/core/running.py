@@ -62,10 +62,21 @@ def begin(call: Call, now: float) -> Outcomes:
         call = replace(call, on_answer=(), connect_on_answer=None)
         return settle(dialogues.ask(call, Topic.NEXT, now), now)
     if call.machine:
-        drop = call.detection.drop if call.detection else None
-        waiting: tuple[PromptOrder, ...] = () if drop is None else (replace(drop, hang_up=True),)
-        call = replace(call, on_answer=waiting, connect_on_answer=None)
+        return _begin_with_machine(call, now)
     return settle(_after(Turn(call), now), now)
+
+
+def _begin_with_machine(call: Call, now: float) -> Outcomes:
+    """Nothing that was meant for a human; a connection that was asked for has failed."""
+    drop = call.detection.drop if call.detection else None
+    waiting: tuple[PromptOrder, ...] = () if drop is None else (replace(drop, hang_up=True),)
+    kept = call.connect_kept
+    call = replace(call, on_answer=waiting, connect_on_answer=None, connect_kept=None)
+    told: tuple[Notice, ...] = ()
+    if kept is not None:
+        ending = Ending(cause=EndCause.CANCELLED, by=EndedBy.SYSTEM, detail="a machine answered")
+        call, _, told = bridges.decline(call, kept, ending)
+    return _joined(Outcomes(call, notices=told), settle(_after(Turn(call), now), now))
 
 
 def record(call: Call, now: float) -> Outcomes:
@@ -95,6 +106,7 @@ def quiet(call: Call) -> bridges.Change:
         admission=None,
         on_answer=(),
         connect_on_answer=None,
+        connect_kept=None,
     )
     return call, effects, notices
 
@@ -118,9 +130,9 @@ def _not_up(call: Call, given: Given | i.LegInput, now: float) -> Outcomes | Non
     if call.state in _OVER:
         raise CallOver
     if isinstance(given, i.ConnectCall) and not call.asks:
-        if call.connect_on_answer is not None:
+        if call.connect_on_answer is not None or call.connect_kept is not None:
             raise BridgeBusy
-        return Outcomes(replace(call, connect_on_answer=given.order))
+        return Outcomes(replace(call, connect_kept=given.order))
     raise CallNotUp
 
 
@@ -135,6 +147,8 @@ def _advance(call: Call, given: Given | i.LegInput, now: float) -> Outcomes | No
     if about_background is not None:
         return Outcomes(*about_background)
     if isinstance(given, i.ConnectCall) and call.bridge is None:
+        if call.connect_kept is not None:
+            raise BridgeBusy
         return _connect(call, given.order, now)
     about_bridge = bridges.advance(call, given, now)
     if about_bridge is not None:
@@ -153,7 +167,8 @@ def _record(call: Call, given: i.RecordingInput, now: float) -> Outcomes | None:
 def _connect(call: Call, order: LegOrder, now: float) -> Outcomes:
     """Join the call with somebody; whatever is played or waits to be played is left."""
     turn = dialogues.stop_prompt(call, now)
-    call = replace(dialogues.taken(turn.call), on_answer=(), connect_on_answer=None)
+    call = dialogues.taken(turn.call)
+    call = replace(call, on_answer=(), connect_on_answer=None, connect_kept=None)
     call, effects, notices = bridges.connect(call, order, now)
     outcome = (turn.over,) if turn.over else ()
     return Outcomes(call, turn.effects + effects, (*outcome, *notices))
@@ -178,8 +193,8 @@ def _after(turn: Turn, now: float) -> Outcomes:
         order, *rest = call.on_answer
         call = replace(call, on_answer=tuple(rest))
         following = _after(prompts.start(call, order, (), now), now)
-    elif call.prompt is None and call.connect_on_answer is not None:
-        following = _connect(call, call.connect_on_answer, now)
+    elif call.prompt is None and (party := call.connect_kept or call.connect_on_answer):
+        following = _connect(call, party, now)
     else:
         return made
     return _joined(made, following)

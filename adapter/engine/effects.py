@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 from adapter.core.faults import (
@@ -23,8 +23,9 @@ from adapter.core.faults import (
     MediaUnavailable,
     NoAnswer,
     RecordingFailed,
+    StoreFailed,
 )
-from adapter.core.ids import CallId
+from adapter.core.ids import CallId, RecordingId
 from adapter.core.inputs import (
     Input,
     Instructed,
@@ -222,21 +223,17 @@ class Effects:
         self._tell(call, fact)
 
     async def _record(self, call: CallId, effect: Record) -> None:
-        recording = effect.recording
-        try:
-            await self._world.recorder.start(effect.channel, recording)
-        except (RecordingFailed, AsteriskDown) as failed:
-            fact: Input = RecordingLost(recording=recording, reason=str(failed))
-        except Exception:
-            log.exception("a recording could not be started", extra={"call": call})
-            fact = RecordingLost(recording=recording, reason="internal error")
-        else:
-            fact = RecordingStarted(recording=recording)
-        self._tell(call, fact)
+        async def start() -> Input:
+            if (row := self._row(call)) is not None:
+                self._world.recorder.keep(row, effect.recording)
+            await self._world.recorder.start(effect.channel, effect.recording)
+            return RecordingStarted(recording=effect.recording)
+
+        await self._tell_of_recording(call, effect.recording, start())
 
     async def _renew(self, call: CallId, effect: RenewRecording) -> None:
         """No fact: the recording ends as it would have; only what it holds is at stake."""
-        await self._begun(call, effect)
+        await self._earlier(call, effect)
         try:
             await self._world.recorder.renew(effect.channel, effect.recording)
         except (RecordingFailed, AsteriskDown) as failed:
@@ -246,28 +243,46 @@ class Effects:
             log.exception("a recording could not be renewed", extra={"call": call})
 
     async def _save(self, call: CallId, effect: SaveRecording) -> None:
-        recording = effect.recording
-        await self._begun(call, effect)
+        async def save() -> Input:
+            saved = await self._world.recorder.save(effect.channel, effect.recording)
+            return RecordingSaved(recording=effect.recording, saved=saved)
+
+        await self._earlier(call, effect, over=effect.channel is None)
+        await self._tell_of_recording(call, effect.recording, save())
+
+    async def _tell_of_recording(
+        self, call: CallId, recording: RecordingId, order: Awaitable[Input]
+    ) -> None:
+        """The fact that an order has made, or that it has failed."""
         try:
-            saved = await self._world.recorder.save(effect.channel, recording)
-        except (RecordingFailed, AsteriskDown) as failed:
-            fact: Input = RecordingLost(recording=recording, reason=str(failed))
+            fact = await order
+        except RecordingFailed as failed:
+            fact = RecordingLost(recording=recording, reason=str(failed))
+        except StoreFailed as failed:
+            # No fact: nothing is told that is not written down; its deadline orders it again
+            log.warning("the recorder can't write", extra={"call": call, "error": str(failed)})
+            return
         except Exception:
-            log.exception("a recording could not be saved", extra={"call": call})
+            log.exception("the recorder has failed", extra={"call": call})
             fact = RecordingLost(recording=recording, reason="internal error")
-        else:
-            fact = RecordingSaved(recording=recording, saved=saved)
         self._tell(call, fact)
 
-    async def _begun(self, call: CallId, effect: RenewRecording | SaveRecording) -> None:
-        """Wait for the earlier orders about its monitor that are still under way."""
+    async def _earlier(
+        self, call: CallId, effect: RenewRecording | SaveRecording, *, over: bool = False
+    ) -> None:
+        """Wait for the earlier orders about its recording; when its channel is gone, end them."""
         for other, task in list(self._slow.get(call, {}).items()):
             if other == effect:
                 return
             match other:
-                case Record(recording=recording) | RenewRecording(recording=recording):
-                    if recording == effect.recording:
-                        await asyncio.wait([task])
+                case (
+                    Record(recording=recording)
+                    | RenewRecording(recording=recording)
+                    | SaveRecording(recording=recording)
+                ) if recording == effect.recording:
+                    if over:
+                        task.cancel()
+                    await asyncio.wait([task])
 
     async def _listen(self, call: CallId, effect: StartListening) -> None:
         listening = effect.listening

@@ -166,18 +166,26 @@ class Ears(Protocol):
 class Recorder(Protocol):
     """Records calls. All may be asked for again: once more changes nothing."""
 
+    def keep(self, call: Call, recording: RecordingId) -> None:
+        """Write down whose it is, when that was not done before it was ordered."""
+
     async def start(self, channel: ChannelId, recording: RecordingId) -> None:
-        """Begin. Raises RecordingFailed, AsteriskDown."""
+        """Begin. Raises RecordingFailed, StoreFailed."""
 
     async def renew(self, channel: ChannelId, recording: RecordingId) -> None:
-        """Go on in the same files with a new monitor. Raises RecordingFailed, AsteriskDown."""
+        """Go on in the same files with a new monitor. Raises RecordingFailed, StoreFailed.
+
+        It waits for Asterisk: cancel it when the channel is gone.
+        """
 
     async def save(self, channel: ChannelId | None, recording: RecordingId) -> Saved:
         """End it, and make the file whole; `channel` is None when it is gone.
 
+        With a channel it waits for Asterisk: cancel it when the channel is gone.
+
         Raises:
             RecordingFailed: there is no file.
-            AsteriskDown: no answer.
+            StoreFailed: it can't be written down; ask again later.
         """
 
 

@@ -11,11 +11,11 @@ import asyncio
 import logging
 
 from adapter.core.faults import AsteriskDown
-from adapter.core.ids import CallId, call_of
+from adapter.core.ids import CallId
 from adapter.core.model import Call
-from adapter.core.outputs import DestroyBridge, Hangup, HangupReason
 from adapter.core.resume import Seen, heard_now, rebuild, rejoin, resume
 from adapter.engine.engine import Engine
+from adapter.engine.orphans import remove, strangers
 from adapter.engine.ports import Asterisk
 from adapter.engine.routing import Routing
 
@@ -46,7 +46,11 @@ async def reconcile(engine: Engine, asterisk: Asterisk, routing: Routing) -> Non
         gone = down
     if gone is not None:
         raise AsteriskDown("went away while calls were compared with it") from gone
-    await _strangers(engine, asterisk, routing)
+    found = await strangers(engine, asterisk)
+    for arrival in found.arrivals:
+        routing.take(arrival)
+    for name, removal in found.others.items():
+        remove(engine, name, removal)
 
 
 async def _one(engine: Engine, asterisk: Asterisk, call: CallId) -> None:
@@ -81,20 +85,3 @@ def _recover(engine: Engine, row: Call, seen: Seen) -> None:
     if (now := engine.live.get(row.id)) is not None:
         engine.effects.run(row.id, rejoin(row, now, seen))
         engine.timers.arm(now)
-
-
-async def _strangers(engine: Engine, asterisk: Asterisk, routing: Routing) -> None:
-    for seen in await asterisk.channels():
-        if engine.owns(seen.id):
-            continue
-        if seen.arrival is not None:
-            routing.take(seen.arrival)
-        else:
-            log.warning("channel of no call is hung up", extra={"channel": seen.id})
-            owner = call_of(seen.id) or CallId(seen.id)
-            hangup = Hangup(channel=seen.id, reason=HangupReason.NORMAL)
-            engine.effects.run(owner, (hangup,))
-    for bridge in await asterisk.bridges():
-        call = call_of(bridge)
-        if call is not None and not engine.owns(bridge):
-            engine.effects.run(call, (DestroyBridge(bridge=bridge),))

@@ -23,7 +23,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from dataclasses import dataclass
 from functools import partial
 from ssl import SSLContext
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 from aiohttp import ClientSession, DummyCookieJar
 
@@ -43,13 +43,21 @@ from adapter.plugin_api import Recognition as Recognising
 
 log = logging.getLogger(__name__)
 
-Outcome: TypeAlias = Literal["text", "nothing", "failed"]
-Observer: TypeAlias = Callable[[str, float, Outcome], None]
-"""Called in the loop of call control with the recogniser's name, the seconds from the end of the
-utterance to its outcome, and the outcome."""
-
 _LONGEST_TEXT = 4000  # characters
 _T = TypeVar("_T")
+
+
+class Observer:
+    """Hears in the loop of call control what recognisers do, for metrics. This one does nothing."""
+
+    def asr_started(self, provider: str) -> None:
+        """A recogniser is given an utterance."""
+
+    def asr_heard(self, provider: str, seconds: float, text: bool) -> None:
+        """It has understood it, or no word of it, so long after its end."""
+
+    def asr_failed(self, provider: str, fault: RecognitionError | TimeoutError) -> None:
+        """It has failed, or taken too long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +88,7 @@ class Recognition:
         base_url: of Asterisk's HTTP server, before "/ari".
         ssl: for https, as aiohttp takes it.
         limits: see `Limits`.
-        observed: see `Observer`.
+        observer: see `Observer`.
     """
 
     def __init__(
@@ -90,13 +98,13 @@ class Recognition:
         *,
         ssl: SSLContext | bool = True,
         limits: Limits | None = None,
-        observed: Observer | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self._start_plugins = start_plugins
         self._base_url = base_url
         self._ssl = ssl
         self._limits = limits or Limits()
-        self._observed = observed
+        self._observer = observer or Observer()
         self._recognisers: Mapping[str, ASR] = {}
         self._listening: set[asyncio.Task[Heard]] = set()
         self._opened = contextlib.AsyncExitStack()
@@ -245,16 +253,18 @@ class Recognition:
     async def _hear(self, recognisers: Mapping[str, ASR], listen: Listen, said: Utterance) -> Heard:
         """The text of the first recogniser that does not fail."""
         failed = []
+        tell, observer = self._owner.call_soon_threadsafe, self._observer
         for name, recogniser in recognisers.items():
+            tell(observer.asr_started, name)
             try:
                 transcript = await self._transcribe(recogniser, listen, said)
             except (RecognitionError, TimeoutError) as error:
                 failed.append(f"{name}: {type(error).__name__}")
-                self._observe(name, said, "failed")
+                tell(observer.asr_failed, name, error)
                 log.warning("not recognised", extra={"recogniser": name, "error": str(error)})
                 continue
             text = " ".join(transcript.text.split())[:_LONGEST_TEXT]
-            self._observe(name, said, "text" if text else "nothing")
+            tell(observer.asr_heard, name, _since(said), bool(text))
             return Heard(text=text, confidence=transcript.confidence)
         raise ListeningFailed(", ".join(failed))
 
@@ -287,12 +297,6 @@ class Recognition:
         except (RecognitionError, TimeoutError):
             log.warning("a recogniser does not let go of an utterance")
 
-    def _observe(self, name: str, said: Utterance, outcome: Outcome) -> None:
-        if self._observed is not None:
-            now = asyncio.get_running_loop().time()
-            seconds = 0.0 if said.ended_at is None else now - said.ended_at
-            self._owner.call_soon_threadsafe(self._observed, name, seconds, outcome)
-
     def _able(self, language: str) -> dict[str, ASR]:
         return {name: asr for name, asr in self._recognisers.items() if _has(asr, language)}
 
@@ -310,6 +314,12 @@ def _has(recogniser: ASR, language: str) -> bool:
 def _longest(recogniser: ASR) -> float:
     """Seconds that it surely takes: another rate may make a sample more."""
     return recogniser.capabilities.max_seconds - BLOCK
+
+
+def _since(said: Utterance) -> float:
+    """Seconds since the end of an utterance."""
+    now = asyncio.get_running_loop().time()
+    return 0.0 if said.ended_at is None else now - said.ended_at
 
 
 async def _speech(audio: AudioSocket, endpointer: Endpointer) -> AsyncIterator[bytes]:

@@ -7,7 +7,8 @@ Below the folder of recordings, which Asterisk writes to under the same path::
     2026-11-21/<recording>-stereo.wav    made at the first download of it
 
 The day is the one (UTC) on which it started. Names are made of our own ids alone. A row is there
-from the order on (`reserve`), running, then saved or failed. Not here: how Asterisk is told
+from the order on (`Recordings.reserve`), or, when a call is recorded from its answer on, from that
+(`Recordings.keep`): running, then saved or failed. Not here: how Asterisk is told
 (`adapter.ami.monitors`), the rows (`adapter.store.recordings`).
 """
 
@@ -18,20 +19,27 @@ import logging
 import re
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
-from adapter.core.faults import RecordingFailed, StoreFailed
+from adapter.core.faults import AsteriskDown, RecordingFailed, StoreFailed
 from adapter.core.ids import ChannelId, RecordingId
 from adapter.core.kept import KeptRecording, KeptState
-from adapter.core.model import Saved
+from adapter.core.model import Call, Saved
 from adapter.media import stereo
 from adapter.media.recording_files import MODE, Files
+from adapter.media.recording_ports import Monitors, Rows
 
 log = logging.getLogger(__name__)
+
+NO_ROOM: Final = "too little space is free for recordings"
+NOT_WRITTEN: Final = "Asterisk has written no file; its log says why"
+NO_ANSWER: Final = "Asterisk does not answer"
+"""How texts of RecordingFailed begin that the metrics tell from others."""
 
 _PLAIN: Final = re.compile(r"/[A-Za-z0-9/._~=+@-]{0,300}")
 _ID: Final = re.compile(r"[0-9a-f-]{1,64}")
@@ -40,70 +48,22 @@ _LONGEST: Final = timedelta(days=2)  # a recording that began this long ago is o
 _PORTION: Final = 20  # recordings, or files, removed at a time: the event loop waits for it
 
 
-class Monitors(Protocol):
-    """Tells Asterisk; see `adapter.ami.monitors.Monitors`."""
-
-    async def start(self, channel: str, recording: str, stem: str) -> None:
-        """Record into files of this absolute stem. Raises RecordingFailed, AsteriskDown."""
-
-    async def renew(self, channel: str, recording: str, stem: str) -> None:
-        """Go on in these files with a new monitor. Raises RecordingFailed, AsteriskDown."""
-
-    async def stop(self, channel: str, recording: str) -> None:
-        """End it, or find it ended. Raises RecordingFailed, AsteriskDown."""
-
-
-class Rows(Protocol):
-    """The rows; see `adapter.store.recordings.RecordingStore`. All raise StoreFailed."""
-
-    def reserve(self, recording: KeptRecording) -> bool:
-        """Write a new row; False when the name is taken."""
-
-    def taken(self, contract: str, owner: str, name: str) -> bool:
-        """Whether a name is used."""
-
-    def get(self, recording: RecordingId) -> KeptRecording | None:
-        """A row."""
-
-    def place(self, recording: RecordingId, stem: str) -> None:
-        """Write where its files are."""
-
-    def saved(self, recording: RecordingId, saved: Saved) -> None:
-        """Write that it is whole."""
-
-    def failed(self, recording: RecordingId) -> None:
-        """Write that nothing will come of it."""
-
-    def old(self, before: float, over: float, limit: int) -> list[KeptRecording]:
-        """The oldest ones before a time; running ones before another."""
-
-    def forget(self, recording: RecordingId) -> None:
-        """Remove a row."""
-
-    def page(
-        self,
-        *,
-        owner: str | None,
-        call: str | None,
-        state: str | None,
-        after: str | None,
-        limit: int,
-    ) -> list[KeptRecording]:
-        """Recordings of all tenants, the latest first."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Times:
     """Seconds.
 
     Attributes:
         begin: until the files must be there after a start.
+        patience: for an Asterisk that does not answer to a start.
         end: until they must be whole after an end; then they are repaired.
+        finish: until they must be measured and on the disk.
         look: between two looks at them.
     """
 
     begin: float = 0.5
+    patience: float = 5.0
     end: float = 2.0
+    finish: float = 30.0
     look: float = 0.02
 
 
@@ -141,6 +101,22 @@ class Recordings:
         """
         return self._rows.reserve(recording)
 
+    def keep(self, call: Call, recording: RecordingId) -> None:
+        """Write the row of a recording that nobody had to reserve, because it has no name; once.
+
+        Raises:
+            StoreFailed: nothing was written.
+        """
+        row = KeptRecording(
+            id=recording,
+            contract=call.contract,
+            owner=call.owner,
+            call=call.id,
+            name=None,
+            created_at=self._now(),
+        )
+        self._rows.reserve(row)
+
     def release(self, recording: RecordingId) -> None:
         """Take `reserve` back, when the order was refused: name and row are free again.
 
@@ -150,10 +126,6 @@ class Recordings:
         row = self._rows.get(recording)
         if row is not None and row.stem is None:
             self._rows.forget(recording)
-
-    def taken(self, contract: str, owner: str, name: str) -> bool:
-        """Whether a tenant has used this name for a recording that has not failed."""
-        return self._rows.taken(contract, owner, name)
 
     def find(self, recording: str, contract: str, owner: str) -> KeptRecording | None:
         """A tenant's recording that can be downloaded; None when there is none, or not yet."""
@@ -247,11 +219,19 @@ class Recordings:
         """Whether enough space is free to begin another file."""
         return shutil.disk_usage(self._folder).free >= self._min_free
 
+    def left(self) -> list[tuple[ChannelId, RecordingId]]:
+        """Those that have failed and may run all the same: the channel, and the recording.
+
+        Raises:
+            StoreFailed: the rows can't be read.
+        """
+        return self._rows.left(self._now() - _LONGEST.total_seconds())
+
     def place(self, recording: RecordingId) -> Files:
         """Where the files of a recording are, or go: decided at the first time.
 
         Raises:
-            RecordingFailed: nobody has reserved it, it has failed, or there is no room.
+            RecordingFailed: it has no row, it has failed, or there is no room.
             StoreFailed: it can't be written down.
         """
         row = self._rows.get(recording)
@@ -263,7 +243,7 @@ class Recordings:
             return self._files(row)
         try:
             if not self.has_room():
-                raise RecordingFailed("too little space is free for recordings")
+                raise RecordingFailed(NO_ROOM)
             day = datetime.fromtimestamp(self._now(), UTC).date().isoformat()
             (self._folder / day).mkdir(mode=0o750, exist_ok=True)
         except OSError as error:
@@ -279,6 +259,9 @@ class Recordings:
 class Recorder:
     """Records for the engine. Each call may be asked for again: it does what is left to do.
 
+    What has failed stands in its row before it is raised. Where Asterisk's answer did not come, it
+    may be recorded all the same: at each login what has failed is ended.
+
     Args:
         recordings: where they are kept.
         rows: the same rows.
@@ -293,32 +276,36 @@ class Recorder:
         self._rows = rows
         self._monitors = monitors
         self._times = times or Times()
+        monitors.at_login(self._end_failed)
+
+    def keep(self, call: Call, recording: RecordingId) -> None:
+        """See `Recordings.keep`."""
+        self._recordings.keep(call, recording)
 
     async def start(self, channel: ChannelId, recording: RecordingId) -> None:
         """Record a channel; returns when the files have begun.
 
         Raises:
-            RecordingFailed: it was not reserved, there is no room, no such channel, or Asterisk
-                could not write. Nothing is being recorded.
-            AsteriskDown: no answer; ask again later.
-            StoreFailed: the row can't be read or written.
+            RecordingFailed: it has no row, there is no room, no such channel, Asterisk could not
+                write, or has not answered for some seconds.
+            StoreFailed: the row can't be read or written; ask again later.
         """
-        files = self._recordings.place(recording)
-        try:
-            await self._monitors.start(channel, recording, files.stem)
-            if not await self._until(files.exist, self._times.begin):
+        with self._failing(recording):
+            files = self._recordings.place(recording)
+            reason = await self._begun(channel, recording, files)
+            if not reason:
+                return
+            with suppress(AsteriskDown):  # then the next login ends it
                 await self._monitors.stop(channel, recording)
-                raise RecordingFailed("Asterisk has written no file; its log says why")
-        except RecordingFailed:
-            self._rows.failed(recording)
-            raise
+            raise RecordingFailed(reason)
 
     async def renew(self, channel: ChannelId, recording: RecordingId) -> None:
         """Go on in the same files with a new monitor; some hundredths of a second are lost.
 
+        As long as Asterisk does not answer it is asked again: cancel it when the channel is gone.
+
         Raises:
             RecordingFailed: it was not started, or Asterisk refuses.
-            AsteriskDown: no answer; ask again later.
             StoreFailed: the row can't be read.
         """
         files = self._recordings.place(recording)
@@ -327,33 +314,74 @@ class Recorder:
     async def save(self, channel: ChannelId | None, recording: RecordingId) -> Saved:
         """End a recording and make it whole.
 
+        As long as Asterisk does not end it, it is asked again: cancel it when the channel is gone,
+        and save it without one.
+
         Args:
             channel: it is still up and recorded; None when it has gone.
             recording: one that was started.
 
         Raises:
-            RecordingFailed: there is no file, or it can't be read; or Asterisk refuses to stop.
-            AsteriskDown: no answer; ask again later.
+            RecordingFailed: there is no file, or it can't be read in time.
             StoreFailed: the row can't be read or written; ask again later.
         """
         row = self._rows.get(recording)
         if row is not None and row.saved is not None:
             return row.saved
-        if channel is not None:
-            await self._monitors.stop(channel, recording)
-        if row is None or row.stem is None:
-            self._rows.failed(recording)
-            raise RecordingFailed("it was not started")
-        files = self._recordings.place(recording)
-        if not await self._until(files.whole, self._times.end):
-            log.warning("recording was not ended; repairing it", extra={"recording": recording})
-        try:
-            saved = await asyncio.to_thread(files.finish)
-        except OSError as error:
-            self._rows.failed(recording)
-            raise RecordingFailed(f"its file: {error.strerror}") from error
+        with self._failing(recording):
+            if channel is not None:
+                await self._monitors.end(channel, recording)
+            if row is None or row.stem is None:
+                raise RecordingFailed("it was not started")
+            saved = await self._finished(recording, self._recordings.place(recording))
         self._rows.saved(recording, saved)
         return saved
+
+    @contextmanager
+    def _failing(self, recording: RecordingId) -> Iterator[None]:
+        """Write a failure down before it is raised."""
+        try:
+            yield
+        except StoreFailed:
+            raise
+        except Exception:
+            self._rows.failed(recording)
+            raise
+
+    async def _begun(self, channel: ChannelId, recording: RecordingId, files: Files) -> str:
+        """Ask for it until there are files, or an answer, or no patience; why there are none."""
+        end = time.monotonic() + self._times.patience
+        while True:
+            reason, answered = NOT_WRITTEN, True
+            try:
+                await self._monitors.start(channel, recording, files.stem)
+            except AsteriskDown as down:
+                reason, answered = f"{NO_ANSWER}: {down}", False
+            # Without an answer it may have been carried out: the files say so
+            if await self._until(files.exist, self._times.begin):
+                return ""
+            if answered or time.monotonic() >= end:
+                return reason
+
+    async def _finished(self, recording: RecordingId, files: Files) -> Saved:
+        """Its files as they are, once they are whole or will not become so."""
+        try:
+            async with asyncio.timeout(self._times.end + self._times.finish):
+                if not await self._until(files.whole, self._times.end):
+                    detail = {"recording": recording}
+                    log.warning("recording was not ended; repairing it", extra=detail)
+                return await asyncio.to_thread(files.finish)
+        except OSError as error:  # a TimeoutError is one, without a text
+            raise RecordingFailed(f"its file: {error.strerror or 'not in time'}") from error
+
+    async def _end_failed(self) -> None:
+        """End what has failed and is recorded all the same, in calls that are still up."""
+        try:
+            for channel, recording in self._recordings.left():
+                with suppress(RecordingFailed):
+                    await self._monitors.stop(channel, recording)
+        except (AsteriskDown, StoreFailed) as error:
+            log.warning("failed recordings may go on", extra={"error": str(error)})
 
     async def _until(self, true: Callable[[], bool], limit: float) -> bool:
         """Look again and again; whether it became true in time."""

@@ -1,9 +1,10 @@
 """A whole copy of a database that is in use, as one file: SQLite's online backup.
 
 The copy is what one moment's reader would see; writers are not held up meanwhile (WAL). It is one
-file without a log of its own, mode 0600, checked, on the disk, and only then under its name. Not
-here: the files of prompts and recordings, and when a copy is made (`adapter.store.sqlite` before an
-upgrade, `ari-voice backup` otherwise).
+file without a log of its own, mode 0600, checked, on the disk, and only then under its name. Until
+then it is in a folder beside its place; what a killed process leaves there goes with the next copy.
+Not here: the files of prompts and recordings, and when a copy is made (`adapter.store.sqlite`
+before an upgrade, `ari-voice backup` otherwise).
 
 Source: SQLite documentation, "SQLite Backup API"; PRAGMA integrity_check.
 """
@@ -11,10 +12,15 @@ Source: SQLite documentation, "SQLite Backup API"; PRAGMA integrity_check.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import shutil
 import sqlite3
 import tempfile
-from contextlib import closing
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -23,6 +29,12 @@ KEPT: Final = 3
 """Backups from before upgrades that are kept, the latest ones."""
 
 _BUSY: Final = 5.0  # seconds to wait for a lock
+_SPARE: Final = 16 << 20
+"""Bytes that a copy leaves free: a server that can't write to its database any more ends."""
+
+_UNFINISHED: Final = ".ari-voice-backup-"
+_YOUNG: Final = 5.0
+"""Seconds in which a folder may have been made and not been locked yet."""
 
 
 class BackupDamaged(sqlite3.DatabaseError):
@@ -39,6 +51,21 @@ def open_reader(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY)
 
 
+def open_quietly(path: Path) -> sqlite3.Connection:
+    """`open_reader` for a short look that leaves no trace, not even SQLite's own files.
+
+    Without a write-ahead log nobody has the database open; `immutable` keeps SQLite from making
+    one, which nobody would remove. A server that starts in this very moment is not noticed.
+
+    Raises:
+        sqlite3.Error: there is none, or it cannot be opened.
+    """
+    if path.with_name(f"{path.name}-wal").exists():
+        return open_reader(path)
+    uri = f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY)
+
+
 def back_up(database: Path, target: Path) -> int:
     """Copy a database; a file that has the name already is replaced at the end, at once.
 
@@ -52,19 +79,16 @@ def back_up(database: Path, target: Path) -> int:
     Raises:
         BackupDamaged: what was copied is not whole.
         sqlite3.Error: the database cannot be read, or the copy not be written.
-        OSError: the same of the file; or the target is the database itself.
+        OSError: the same of the file; there is no room for it; the target is the database itself.
     """
     _not_itself(database, target)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)  # mode 0600
-    os.close(handle)
-    made = Path(name)
-    try:
+    with _unfinished(target.parent) as folder:
+        made = folder / "copy.db"
+        os.close(os.open(made, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         _copy(database, made)
         _flush(made)
         size = made.stat().st_size
         made.replace(target)
-    finally:
-        made.unlink(missing_ok=True)
     _flush(target.parent)
     return size
 
@@ -81,17 +105,76 @@ def before_upgrade(database: Path, migration: str) -> Path:
     """
     target = database.with_name(f"{database.name}.before-{migration}.bak")
     back_up(database, target)
-    kept = sorted(
-        database.parent.glob(f"{_literal(database.name)}.before-*.bak"),
-        key=lambda file: file.stat().st_mtime_ns,
-    )
-    for old in kept[:-KEPT]:
-        old.unlink(missing_ok=True)
+    keep_latest(database.parent.glob(f"{_literal(database.name)}.before-*.bak"), KEPT)
     return target
+
+
+def in_folder(database: Path, folder: Path, now: datetime) -> Path:
+    """Where `ari-voice backup` puts a copy into a folder, at so many seconds in UTC."""
+    return folder / f"{database.stem}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}.db"
+
+
+def of_folder(database: Path, folder: Path) -> list[Path]:
+    """The copies of a database in a folder that `in_folder` has named."""
+    time_of_day = f"{'[0-9]' * 8}T{'[0-9]' * 6}Z"
+    return list(folder.glob(f"{_literal(database.stem)}-{time_of_day}.db"))
+
+
+def keep_latest(copies: Iterable[Path], kept: int) -> None:
+    """Remove all but so many copies, the latest ones.
+
+    Raises:
+        OSError: one can't be removed.
+    """
+    for old in sorted(copies, key=lambda file: file.stat().st_mtime_ns)[:-kept]:
+        old.unlink(missing_ok=True)
+
+
+@contextmanager
+def _unfinished(parent: Path) -> Iterator[Path]:
+    """A folder for a copy that is being made, mode 0700; removed at the end.
+
+    It is locked as long as it is in use, and the lock ends with the process: so it is known which
+    ones a killed process has left.
+    """
+    for left in parent.glob(f"{_UNFINISHED}*"):
+        with suppress(OSError):  # its owner, or another process that does this, was faster
+            _remove_left(left)
+    try:
+        made = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=parent))
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(parent)) from error
+    lock = _lock(made)
+    try:
+        yield made
+    finally:
+        if lock is not None:
+            os.close(lock)
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _remove_left(folder: Path) -> None:
+    if time.time() - folder.stat().st_mtime < _YOUNG:
+        return
+    if (lock := _lock(folder)) is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def _lock(folder: Path) -> int | None:
+    """A descriptor that locks a folder; None when somebody has, or it can't be locked (NFS)."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        return None
+    return handle
 
 
 def _copy(database: Path, made: Path) -> None:
     with closing(open_reader(database)) as source, closing(sqlite3.connect(made)) as copy:
+        _find_room(source, made)
         try:
             source.backup(copy)  # all pages in one read transaction: it never has to begin again
             copy.execute("PRAGMA journal_mode = DELETE")  # the copy of a WAL database is one, too
@@ -102,6 +185,15 @@ def _copy(database: Path, made: Path) -> None:
             raise
         if found != ["ok"]:
             raise BackupDamaged("; ".join(found))
+
+
+def _find_room(source: sqlite3.Connection, made: Path) -> None:
+    """Raises OSError when the copy would fill the disk, which may be the server's as well."""
+    ((pages,), (size,)) = (
+        source.execute(f"PRAGMA {what}").fetchone() for what in ("page_count", "page_size")
+    )
+    if pages * size + _SPARE > shutil.disk_usage(made.parent).free:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(made.parent.parent))
 
 
 def _not_itself(database: Path, target: Path) -> None:

@@ -1,8 +1,8 @@
 """Rows of recordings: names that are used once, where the files are, and what came of them.
 
-A row is written when a recording is ordered, so that its name is taken from then on; a recording
-that failed gives its name back. Each method is one statement. Not here: the files
-(`adapter.media.recordings`).
+A row is written when a recording is ordered, so that its name is taken from then on, or at the
+answer from which on a call is recorded; a recording that failed gives its name back. Each method is
+one statement. Not here: the files (`adapter.media.recordings`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapter.core.faults import StoreFailed
-from adapter.core.ids import CallId, RecordingId
+from adapter.core.ids import CallId, ChannelId, RecordingId
 from adapter.core.kept import KeptRecording, KeptState
 from adapter.core.model import Saved
 
@@ -22,9 +22,6 @@ _COLUMNS = (
 _RESERVE = """
 INSERT INTO recording (id, contract, owner, call, name, created_at, state)
 VALUES (?, ?, ?, ?, ?, ?, 'running') ON CONFLICT DO NOTHING
-"""
-_TAKEN = """
-SELECT 1 FROM recording WHERE contract = ? AND owner = ? AND name = ? AND state <> 'failed'
 """
 _GET = f"SELECT {_COLUMNS} FROM recording WHERE id = ?"  # noqa: S608 - made of constants
 _PLACE = "UPDATE recording SET stem = ? WHERE id = ? AND stem IS NULL AND state = 'running'"
@@ -45,6 +42,12 @@ WHERE (:owner IS NULL OR owner = :owner) AND (:call IS NULL OR call = :call)
          OR (created_at, id) < (SELECT created_at, id FROM recording WHERE id = :after))
 ORDER BY created_at DESC, id DESC LIMIT :limit
 """  # noqa: S608 - made of constants
+_LEFT = """
+SELECT json_extract(call.body, '$.channel'), recording.id
+FROM recording JOIN call ON call.id = recording.call
+WHERE recording.created_at >= ? AND recording.state = 'failed' AND recording.stem IS NOT NULL
+    AND call.live
+"""
 _FORGET = "DELETE FROM recording WHERE id = ?"
 
 
@@ -75,10 +78,6 @@ class RecordingStore:
         )
         return self._execute(_RESERVE, row).rowcount == 1
 
-    def taken(self, contract: str, owner: str, name: str) -> bool:
-        """Whether a tenant has used this name."""
-        return self._execute(_TAKEN, (contract, owner, name)).fetchone() is not None
-
     def get(self, recording: RecordingId) -> KeptRecording | None:
         """A row; None when there is none (any more)."""
         row = self._execute(_GET, (recording,)).fetchone()
@@ -106,6 +105,15 @@ class RecordingStore:
             limit: at most so many.
         """
         return [_kept(row) for row in self._execute(_OLD, (before, over, limit))]
+
+    def left(self, since: float) -> list[tuple[ChannelId, RecordingId]]:
+        """Those that were placed, ordered since a time, and failed, of calls that are live.
+
+        Returns:
+            The call's own channel, and the recording.
+        """
+        rows = self._execute(_LEFT, (since,))
+        return [(ChannelId(channel), RecordingId(id_)) for channel, id_ in rows]
 
     def page(
         self,

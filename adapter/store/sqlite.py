@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import time
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 Synchronous = Literal["normal", "full"]
 
+_BUSY = 5.0  # seconds to wait for another one's lock
 _CHECKPOINT_PAGES = 16384
 """Pages in the log (64 MB) at which a commit does the checkpoint itself, and waits for the disk.
 
@@ -32,16 +34,27 @@ _CHECKPOINT_PAGES = 16384
 """
 
 
-class SchemaTooNew(Exception):
-    """The file was written by a later version of the adapter; a downgrade is refused."""
+class SchemaMismatch(Exception):
+    """The file is not of this version of the adapter; the text says what to do."""
 
 
-def connect(path: Path | str, synchronous: Synchronous = "normal") -> sqlite3.Connection:
+class SchemaTooNew(SchemaMismatch):
+    """The file was written by a later version; a downgrade is refused."""
+
+
+class SchemaTooOld(SchemaMismatch):
+    """The file was written by an earlier version, and only the server upgrades it."""
+
+
+def connect(
+    path: Path | str, synchronous: Synchronous = "normal", *, checkpoint: bool = True
+) -> sqlite3.Connection:
     """Open the database file, in autocommit: transactions are begun by name.
 
     Args:
         path: the file; its folder must exist. Created with mode 0600 (it holds secrets).
         synchronous: ``normal`` or ``full``, see the module.
+        checkpoint: empty the log when it is long; False when another program does so.
 
     Raises:
         sqlite3.Error: the file cannot be opened, or is no database.
@@ -49,16 +62,31 @@ def connect(path: Path | str, synchronous: Synchronous = "normal") -> sqlite3.Co
     file = Path(path)
     if not file.exists():
         file.touch(mode=0o600)
-    connection = sqlite3.connect(file, isolation_level=None, cached_statements=256, timeout=5.0)
+    connection = sqlite3.connect(file, isolation_level=None, cached_statements=256, timeout=_BUSY)
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
+        _use_log(connection)
         connection.execute(f"PRAGMA synchronous = {synchronous.upper()}")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+        pages = _CHECKPOINT_PAGES if checkpoint else 0  # 0: never
+        connection.execute(f"PRAGMA wal_autocheckpoint = {pages}")
         connection.execute("PRAGMA foreign_keys = ON")
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _use_log(connection: sqlite3.Connection) -> None:
+    """Switch to WAL. While another does so SQLite does not wait, but says that it is busy."""
+    limit = time.monotonic() + _BUSY
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > limit:
+                raise
+        else:
+            return
+        time.sleep(0.01)
 
 
 def pending(connection: sqlite3.Connection) -> list[str]:
@@ -77,6 +105,25 @@ def pending(connection: sqlite3.Connection) -> list[str]:
             "run that version, or restore the backup from before the upgrade"
         )
     return [name for name in names if name not in applied]
+
+
+def has_schema(connection: sqlite3.Connection) -> bool:
+    """Whether the file has the schema of this version; False when it has none at all yet.
+
+    Raises:
+        SchemaMismatch: it has that of another version.
+        sqlite3.Error: it cannot be read.
+    """
+    due = pending(connection)
+    if len(due) == len(migrations._migrations):
+        return False
+    if due:
+        raise SchemaTooOld(
+            f"the database was written by an earlier version ({', '.join(due)} to be applied); "
+            "only a start of the server upgrades it, after a backup: start this version's "
+            "`ari-voice serve`"
+        )
+    return True
 
 
 def migrate(connection: sqlite3.Connection) -> list[str]:
@@ -118,11 +165,39 @@ def _keep(connection: sqlite3.Connection, due: list[str]) -> None:
     log.info("upgrading the database", extra={"backup": str(kept), "migrations": due})
 
 
-def open_database(path: Path | str, synchronous: Synchronous = "normal") -> sqlite3.Connection:
-    """`connect` and `migrate`."""
-    connection = connect(path, synchronous)
+def open_database(
+    path: Path | str, synchronous: Synchronous = "normal", *, checkpoint: bool = True
+) -> sqlite3.Connection:
+    """`connect` and `migrate`: the server's way in."""
+    connection = connect(path, synchronous, checkpoint=checkpoint)
     try:
         migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_current(
+    path: Path | str, synchronous: Synchronous = "normal", *, create: bool = False
+) -> sqlite3.Connection:
+    """`connect` to a database of this version: a command's way in, beside a running server.
+
+    Args:
+        path: see `connect`.
+        synchronous: see `connect`.
+        create: make the schema when the file has none at all.
+
+    Raises:
+        SchemaMismatch: it is of another version, or has no schema; nothing was changed.
+        sqlite3.Error: see `connect`.
+    """
+    connection = connect(path, synchronous)
+    try:
+        if not has_schema(connection):
+            if not create:
+                raise SchemaTooOld("the database is empty; `ari-voice apply` or `serve` fills it")
+            migrate(connection)
     except BaseException:
         connection.close()
         raise

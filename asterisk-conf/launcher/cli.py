@@ -171,8 +171,13 @@ def _file(text: str) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="launcher", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    tools = commands.add_parser("tools", help="find or unpack asterisk, espeak-ng and sipp")
-    tools.add_argument("--only", nargs="+", choices=tree.TOOLS, help="what is needed; default: all")
+    tools = commands.add_parser("tools", help=f"find or unpack {', '.join(tree.TOOLS)}")
+    tools.add_argument(
+        "--only",
+        nargs="+",
+        choices=tree.TOOLS + tree.OPTIONAL,
+        help=f"what is needed; default: {', '.join(tree.TOOLS)}",
+    )
     for name, text in (
         ("render", "write an instance's folder"),
         ("start", "render, start in the background, wait until ARI answers"),

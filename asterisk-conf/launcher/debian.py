@@ -10,10 +10,11 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from launcher import sources
-from launcher.errors import LauncherError
+from launcher.errors import LauncherError, NotDebian
 
 PACKAGES = (
     "asterisk",
@@ -22,6 +23,9 @@ PACKAGES = (
     "espeak-ng",
     "sip-tester",
 )
+"""Of Asterisk, and what calls it in the tests."""
+
+PROMETHEUS = ("prometheus", "promtool")
 _UNUSED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/perl", "usr/lib/*/perl")
 _MERGED = ("bin", "lib", "lib64", "sbin")
 _PRIVATE = """\
@@ -44,19 +48,17 @@ Binary::apt-get::APT::Keep-Downloaded-Packages "true";
 """
 
 
-def download(root: Path) -> list[Path]:
-    """Download the packages and all they need below `root`; what is there already is kept.
+def download(root: Path, packages: Sequence[str]) -> list[Path]:
+    """Download packages and all they need below `root`; what is there already is kept.
 
-    Raises LauncherError when a tool is missing or apt fails.
+    Raises NotDebian when a tool is missing, LauncherError when apt fails.
     """
     for tool in ("apt-get", "apt-config", "dpkg-deb", "tar"):
         if shutil.which(tool) is None:
-            raise LauncherError(
-                f"{tool} is missing: install Asterisk 22, espeak-ng and sipp, or use Debian"
-            )
+            raise NotDebian(f"{tool} is missing")
     environment = {**os.environ, "APT_CONFIG": str(_prepare(root)), "LC_ALL": "C"}
     _apt(environment, "update")
-    _apt(environment, "install", "--yes", "--download-only", *PACKAGES)
+    _apt(environment, "install", "--yes", "--download-only", *packages)
     return sorted((root / "cache/archives").glob("*.deb"))
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from launcher.errors import LauncherError
+from launcher.errors import NotDebian
 
 APT = Path("/etc/apt")
 _KEYRINGS = (
@@ -96,14 +96,11 @@ def read(apt: Path = APT) -> list[Source]:
 
 
 def debian(apt: Path = APT) -> Source:
-    """The machine's Debian archive. Raises LauncherError when it has none."""
+    """The machine's Debian archive. Raises NotDebian when it has none."""
     for source in read(apt):
         if source.is_debian:
             return source
-    raise LauncherError(
-        "no Debian archive in this machine's apt sources: "
-        "install Asterisk 22, espeak-ng and sipp yourself and put them on PATH"
-    )
+    raise NotDebian("no Debian archive in this machine's apt sources")
 
 
 def keys(source: Source, folder: Path) -> str:

@@ -1,6 +1,6 @@
-"""Where asterisk, espeak-ng and sipp are: the system's own, or Debian sid's unpacked in a cache.
+"""Where the tools are: the system's own, or Debian sid's, unpacked into trees in a cache.
 
-The cache is made once, by one process (a lock), in one rename; a broken download goes on where it
+A tree is made once, by one process (a lock), in one rename; a broken download goes on where it
 stopped. `CACHE/bin` has one executable for each tool, so that callers need PATH only.
 """
 
@@ -10,21 +10,59 @@ import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from launcher import debian, version
-from launcher.errors import LauncherError
+from launcher.errors import LauncherError, NotDebian
 
-TOOLS = ("asterisk", "espeak-ng", "sipp")
-_BINARIES = {
-    "asterisk": "usr/sbin/asterisk",
-    "espeak-ng": "usr/bin/espeak-ng",
-    "sipp": "usr/bin/sipp",
-}
 _SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")  # not on an ordinary user's PATH
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Tools that are unpacked together.
+
+    Attributes:
+        name: of its folder in the cache.
+        packages: Debian's.
+        binaries: where each tool is in the tree.
+        demands: the versions that will do, of each tool whose version matters.
+        instead: what to install where there is no Debian, for people.
+    """
+
+    name: str
+    packages: tuple[str, ...]
+    binaries: Mapping[str, str]
+    demands: Mapping[str, version.Demand]
+    instead: str
+
+
+_CALLS = Tree(
+    "tree",
+    debian.PACKAGES,
+    {
+        "asterisk": "usr/sbin/asterisk",
+        "espeak-ng": "usr/bin/espeak-ng",
+        "sipp": "usr/bin/sipp",
+    },
+    {"asterisk": version.ASTERISK},
+    "Asterisk 22, espeak-ng and sipp",
+)
+_OBSERVABILITY = Tree(
+    "prometheus",
+    debian.PROMETHEUS,
+    {"prometheus": "usr/bin/prometheus", "promtool": "usr/bin/promtool"},
+    {"prometheus": version.PROMETHEUS, "promtool": version.PROMETHEUS},
+    "Prometheus 2.40 or later, with promtool,",
+)
+_TREES = (_CALLS, _OBSERVABILITY)
+
+TOOLS = tuple(_CALLS.binaries)
+OPTIONAL = tuple(_OBSERVABILITY.binaries)
+"""Had only when they are asked for by name: running a server and calling it needs none of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,39 +98,46 @@ def default_cache() -> Path:
 def tools(cache: Path, wanted: Iterable[str] = TOOLS) -> dict[str, str]:
     """Make the wanted tools usable and return name -> path, and "bin" -> their folder.
 
-    Raises LauncherError when a system Asterisk is unfit or the packages cannot be had.
+    Raises LauncherError when a system's tool is unfit or the packages cannot be had.
     """
-    names = list(wanted)
-    found = {name: _system(name, cache) for name in names}
-    if (asterisk := found.get("asterisk")) is not None:
-        check_asterisk(asterisk)
-    missing = [name for name in names if found[name] is None]
+    names = set(wanted)
     binaries = cache / "bin"
+    paths: dict[str, str] = {}
     with _lock(cache):
-        if missing and not _tree_is_good(cache):
-            _make_tree(cache)
         binaries.mkdir(exist_ok=True)
-        for name, path in found.items():
-            _put(binaries / name, path or _wrapper(cache / "tree", name))
-    paths = {name: str(found[name] or binaries / name) for name in names}
+        for tree in _TREES:
+            paths |= _tools_of(tree, cache, [name for name in tree.binaries if name in names])
     return {**paths, "bin": str(binaries)}
 
 
-def check_asterisk(program: Path) -> version.Version:
-    """Run `asterisk -V`. Raises LauncherError unless it is one of ours (see `version`)."""
+def _tools_of(tree: Tree, cache: Path, names: Iterable[str]) -> dict[str, str]:
+    """The tools of one tree; it is made when the system lacks one of them."""
+    found = {name: _system(name, cache) for name in names}
+    for name, path in found.items():
+        if path is not None and (demand := tree.demands.get(name)) is not None:
+            _check(path, demand)
+    if None in found.values() and not _is_good(tree, cache):
+        _make(tree, cache)
+    for name, path in found.items():
+        _put(cache / "bin" / name, path or _wrapper(tree, cache, name))
+    return {name: str(path or cache / "bin" / name) for name, path in found.items()}
+
+
+def _check(program: Path, demand: version.Demand) -> version.Version:
+    """Ask a program for its version. Raises LauncherError unless it will do."""
     try:
         done = subprocess.run(
-            [str(program), "-V"], capture_output=True, text=True, check=False, timeout=30
+            [str(program), demand.option], capture_output=True, text=True, check=False, timeout=30
         )
     except (OSError, subprocess.TimeoutExpired) as reason:
         raise LauncherError(f"{program} does not run: {reason}") from reason
-    return version.check(version.parse(done.stdout), str(program))
+    return demand.check(done.stdout, str(program))
 
 
 def layout(cache: Path) -> Layout:
     """The Asterisk to run, unpacked first when the system has none."""
     program = Path(tools(cache, ["asterisk"])["asterisk"])
-    root = cache / "tree" if program.parent == cache / "bin" else Path("/")
+    root = cache / _CALLS.name if program.parent == cache / "bin" else Path("/")
     prefix = "usr/local" if program.is_relative_to("/usr/local") else "usr"
     modules = _first(root, (f"{prefix}/lib/*/asterisk/modules", f"{prefix}/lib*/asterisk/modules"))
     data = _first(root, (f"{prefix}/share/asterisk", "var/lib/asterisk"), "documentation")
@@ -128,52 +173,56 @@ def _lock(cache: Path) -> Iterator[None]:
         yield
 
 
-def _tree_is_good(cache: Path) -> bool:
-    """Whether the tree is there and of a good version: an older launcher may have made it."""
-    if not (cache / "tree").is_dir():
+def _is_good(tree: Tree, cache: Path) -> bool:
+    """Whether the tree is there and of good versions: an older launcher may have made it."""
+    if not (cache / tree.name).is_dir():
         return False
-    (cache / "bin").mkdir(exist_ok=True)
-    _put(cache / "bin/asterisk", _wrapper(cache / "tree", "asterisk"))
     try:
-        check_asterisk(cache / "bin/asterisk")
+        for name, demand in tree.demands.items():
+            _put(cache / "bin" / name, _wrapper(tree, cache, name))
+            _check(cache / "bin" / name, demand)
     except LauncherError:
         return False
     return True
 
 
-def _make_tree(cache: Path) -> None:
+def _make(tree: Tree, cache: Path) -> None:
     """Download and unpack; the tree appears whole, by one rename."""
-    packages = debian.download(cache / "apt")
-    partial = cache / "tree.partial"
+    whole, partial, apt = (cache / f"{tree.name}{end}" for end in ("", ".partial", ".apt"))
+    try:
+        packages = debian.download(apt, tree.packages)
+    except NotDebian as reason:
+        raise LauncherError(
+            f"{reason}: install {tree.instead} yourself and put them on PATH"
+        ) from reason
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
     debian.unpack(packages, partial)
-    shutil.rmtree(cache / "tree", ignore_errors=True)
-    partial.rename(cache / "tree")
-    if not _tree_is_good(cache):
-        raise LauncherError(
-            f"the Asterisk unpacked in {cache} is unfit: Debian sid has another one"
-        )
-    shutil.rmtree(cache / "apt")
+    shutil.rmtree(whole, ignore_errors=True)
+    partial.rename(whole)
+    if not _is_good(tree, cache):
+        raise LauncherError(f"what was unpacked in {whole} is unfit: Debian sid has another one")
+    shutil.rmtree(apt)
 
 
-def _wrapper(tree: Path, name: str) -> str:
+def _wrapper(tree: Tree, cache: Path, name: str) -> str:
     """A script that runs a program of the tree with the tree's own loader and libraries.
 
     exec, so that the script's process id is the program's.
     """
-    loader = next(iter(sorted(tree.glob("usr/lib/*-linux-gnu*/ld-linux*.so.*"))), None)
+    root = cache / tree.name
+    loader = next(iter(sorted(root.glob("usr/lib/*-linux-gnu*/ld-linux*.so.*"))), None)
     if loader is None:
-        raise LauncherError(f"{tree} holds no program loader: remove it and try again")
+        raise LauncherError(f"{root} holds no program loader: remove it and try again")
     # Debian keeps private libraries of some packages in folders that only their users name
-    libraries = ":".join(str(loader.parent / name) for name in ("", "asterisk", "pulseaudio"))
+    libraries = ":".join(str(loader.parent / folder) for folder in ("", "asterisk", "pulseaudio"))
     data = ""
     if name == "espeak-ng":  # its voices are looked for at a path that is built in
-        voices = next(iter(sorted(tree.glob("usr/**/espeak-ng-data"))), tree)
+        voices = next(iter(sorted(root.glob("usr/**/espeak-ng-data"))), root)
         data = f"export ESPEAK_DATA_PATH='{voices.parent}'\n"
     return (
         f"#!/bin/sh\n{data}exec '{loader}' --library-path '{libraries}' "
-        f"'{tree / _BINARIES[name]}' \"$@\"\n"
+        f"'{root / tree.binaries[name]}' \"$@\"\n"
     )
 
 

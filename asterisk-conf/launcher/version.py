@@ -1,21 +1,22 @@
-"""Which Asterisk is good enough.
+"""Which versions of the tools are good enough.
 
-22.10.1 is the oldest that will do: it fixes an unauthenticated denial of service in PJSIP and
-several deadlocks of ARI. Another major version is refused: ARI's events differ between them.
+Asterisk: 22.10.1 is the oldest that will do: it fixes an unauthenticated denial of service in PJSIP
+and several deadlocks of ARI. Another major version is refused: ARI's events differ between them.
+
+Prometheus: 2.40 is the oldest whose answers and test files are those that our tests read.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from launcher.errors import LauncherError
 
-_BANNER = re.compile(r"^Asterisk (\d+)\.(\d+)\.(\d+)")
-
 
 class Version(NamedTuple):
-    """A version of Asterisk, ordered as one expects."""
+    """A version of a program, ordered as one expects."""
 
     major: int
     minor: int
@@ -25,22 +26,46 @@ class Version(NamedTuple):
         return f"{self.major}.{self.minor}.{self.patch}"
 
 
-OLDEST = Version(22, 10, 1)
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """The versions of a program that will do.
+
+    Attributes:
+        name: of the program, for people.
+        option: makes it print its version.
+        banner: what it prints then begins so; the number follows.
+        oldest: the first that will do.
+        one_major: a later major version will not do.
+    """
+
+    name: str
+    option: str
+    banner: str
+    oldest: Version
+    one_major: bool = False
+
+    def check(self, printed: str, where: str) -> Version:
+        """Read what the program at `where` printed.
+
+        Raises:
+            LauncherError: it is no release's version, or one that will not do; one line.
+        """
+        found = re.match(rf"{self.banner}(\d+)\.(\d+)\.(\d+)", printed.strip())
+        if found is None:
+            raise LauncherError(
+                f"cannot read {where}'s version of {self.name} from {printed.strip()[:80]!r}"
+            )
+        version = Version(*(int(part) for part in found.groups()))
+        other_major = self.one_major and version.major != self.oldest.major
+        if other_major or version < self.oldest:
+            major = f"{self.name} {self.oldest.major}, " if self.one_major else f"{self.name} "
+            raise LauncherError(
+                f"{where} is {self.name} {version}; this needs {major}{self.oldest} or later"
+            )
+        return version
 
 
-def parse(banner: str) -> Version:
-    """Read what `asterisk -V` prints. Raises LauncherError when it is no release's version."""
-    found = _BANNER.match(banner.strip())
-    if found is None:
-        raise LauncherError(f"cannot read an Asterisk version from {banner.strip()!r}")
-    major, minor, patch = (int(part) for part in found.groups())
-    return Version(major, minor, patch)
-
-
-def check(version: Version, where: str) -> Version:
-    """Return the version when it is good. Raises LauncherError, in one line, when it is not."""
-    if version.major != OLDEST.major or version < OLDEST:
-        raise LauncherError(
-            f"{where} is Asterisk {version}; this needs Asterisk {OLDEST.major}, {OLDEST} or later"
-        )
-    return version
+ASTERISK = Demand("Asterisk", "-V", "Asterisk ", Version(22, 10, 1), one_major=True)
+PROMETHEUS = Demand(
+    "Prometheus", "--version", "(?:prometheus|promtool), version ", Version(2, 40, 0)
+)

@@ -206,7 +206,6 @@ class AdapterSubject(Subject):
         self._adapter = AdapterProcess(
             folder,
             asterisk=self.asterisk,
-            ari_port=self.asterisk.http_port,
             carrier_sip_port=9,
             event_url=f"{url}/events",
             webhook_port=port,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 
+from adapter.store.upkeep import CHECKPOINT_EVERY
 from tests.contract.stack import APP, CALLEE, SECRET, Stack, eventually
 from tests.fakes.webhook_sink import Reply
 
@@ -134,3 +136,18 @@ async def test_old_calls_are_forgotten(stack: Stack) -> None:
 
     await eventually(forgotten)
     assert (await stack.ask("GET", f"/call/{live}")).status == 200
+
+
+@pytest.mark.parametrize("checkpoint", ["true", "false"])
+async def test_who_empties_the_log(idle: Stack, checkpoint: str) -> None:
+    """What a call has written goes from the log into the file, unless another program does that."""
+    settings = idle.folder / "ari-voice.toml"
+    text = settings.read_text()
+    settings.write_text(text.replace("[database]", f"[database]\ncheckpoint = {checkpoint}"))
+    await idle.start()
+    file = idle.folder / "ari-voice.db"
+    written = file.stat().st_mtime_ns
+    await idle.connected()
+    await asyncio.sleep(1.5 * CHECKPOINT_EVERY)
+    assert (file.stat().st_mtime_ns > written) is (checkpoint == "true")
+    await idle.kill()

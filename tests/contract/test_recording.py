@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from adapter.core.kept import KeptRecording, KeptState
 from tests.contract.parties import (
     PARTY,
     TARGET,
@@ -31,6 +32,7 @@ from tests.contract.stack import (
     KEY,
     OTHER_APP,
     OTHER_KEY,
+    PROVISIONING,
     RINGS,
     Stack,
     eventually,
@@ -52,6 +54,12 @@ async def download(
         session.get(f"{stack.url}{path}", headers=given) as answer,
     ):
         return answer.status, await answer.read()
+
+
+def kept(stack: Stack, call: str | None) -> list[KeptRecording]:
+    """The recordings of a call, or all, as the admin API lists them."""
+    recordings = stack.adapter._audio.recordings
+    return recordings.page(owner=None, call=call, state=None, after=None, limit=9)
 
 
 @pytest.mark.parametrize("name", [{}, {"recording_name": "my_voice_recording"}])
@@ -221,19 +229,62 @@ async def test_auto_record(stack: Stack) -> None:
     await stack.event(call, "started")
     await stack.hang_up(call)
     ended = await stack.over(call)
-    assert ended["recording_url"]
+    assert ended["recording_url"].startswith(f"{stack.url}/voice/v1/recording/")
     wanted = ["ringing", "connected", "started", "completed", "disconnected"]
     assert stack.names(call) == wanted
 
 
 async def test_auto_record_of_a_call_that_is_not_answered(stack: Stack) -> None:
-    """Nothing is recorded, and disconnected has no recording_url."""
+    """Nothing is recorded or told, and there is no recording, for the operator neither."""
     rings(stack, CALLEE)
     call = (await stack.place(auto_record=True))["voice_id"]
     await stack.event(call, "ringing")
+    assert kept(stack, call) == []
     await stack.hang_up(call)
     assert "recording_url" not in await stack.over(call)
     assert "MixMonitor" not in stack.ami.names()
+    assert stack.names(call) == ["ringing", "disconnected"]
+    assert kept(stack, call) == []
+
+
+async def test_auto_record_of_a_call_that_is_refused(stack: Stack) -> None:
+    """What is refused when all else was right, by a limit here, leaves no recording."""
+    limited = PROVISIONING.replace(f'id = "{APP}"', f'id = "{APP}"\nmax_concurrent_calls = 1')
+    stack.provision(limited)
+    stack.adapter._directory.refresh()
+    call = await stack.connected()
+    assert (await stack.place(auto_record=True)).status == 429
+    assert kept(stack, None) == []
+    await stack.hang_up(call)
+    await stack.over(call)
+
+
+async def test_killed_before_the_answer_of_an_auto_recorded_call(stack: Stack) -> None:
+    """The restarted adapter knows that it is to be recorded, and whose the recording is."""
+    rings(stack, CALLEE)
+    call = (await stack.place(auto_record=True))["voice_id"]
+    await stack.event(call, "ringing")
+    await stack.kill()
+    await stack.start()
+    stack.ari.world.answer(leg(call, 1))
+    recording = (await stack.event(call, "started"))["recording_id"]
+    assert [(one.id, one.owner, one.state) for one in kept(stack, call)] == [
+        (recording, APP, KeptState.RUNNING)
+    ]
+    await stack.hang_up(call)
+    assert (await stack.over(call))["recording_url"].endswith(recording)
+
+
+async def test_ended_before_the_port_opens(stack: Stack) -> None:
+    """A call that ended while nobody looked is told at the start, with a URL that works then."""
+    call = await bridged(stack)
+    recording = await recorded(stack, call)
+    await stack.kill()
+    stack.ari.remote_hangup(leg(call, 1))
+    await stack.start()
+    url = (await stack.over(call))["recording_url"]
+    assert url == f"{stack.url}/voice/v1/recording/{recording}"
+    assert (await download(stack, url))[0] == 200
 
 
 async def test_asterisk_dies_while_it_records(stack: Stack) -> None:

@@ -27,6 +27,11 @@ async def judged(stack: Stack, amd: tuple[str, str] | None, **keys: Any) -> str:
     return call
 
 
+def comes_back(stack: Stack, call: str, verdict: tuple[str, str]) -> None:
+    """The channel of a call returns from the dialplan with this verdict."""
+    stack.ari.world.enter(stack.ari.channels[leg(call, 1)], ["amd", *verdict])
+
+
 async def test_machine(stack: Stack) -> None:
     """`voicemail` with the keys of a call event, and never connected; the call stays."""
     call = await judged(stack, MACHINE, owner_ref="xzy")
@@ -102,6 +107,47 @@ async def test_connect_on_connect(stack: Stack) -> None:
     assert stack.names(call) == ["ringing", "voicemail"]
     call = await judged(stack, HUMAN, action_on_connect=action)
     await stack.event(call, "bridged")
+
+
+@pytest.mark.parametrize("drop", [{}, {"drop": DROP}])
+async def test_connect_before_the_verdict(stack: Stack, drop: dict[str, Any]) -> None:
+    """A machine: bridging_failed behind voicemail, once, and nobody is called."""
+    call = await judged(stack, None, voicemail_detection=drop or True)
+    await stack.ari.wait_for(lambda: stack.ari.count("continue") == 1)
+    reply = await connect(stack, call)
+    assert (reply.status, reply["state"]) == (200, "initiated")
+    assert (await connect(stack, call)).status == 409
+    comes_back(stack, call, MACHINE)
+    failed = await stack.event(call, "bridging_failed")
+    matches(
+        failed,
+        **of(call) | {"to": PARTY},
+        voice_Id=call,
+        state="bridging_failed",
+        channel_id=leg(call, 2),
+        msg="Cancelled",
+        sip_code=487,
+    )
+    if drop:
+        await stack.over(call)
+    await stack.quiet()
+    after = ["playfinished", "disconnected"] if drop else []
+    assert stack.names(call) == ["ringing", "voicemail", "bridging_failed", *after]
+    assert [one.ids.get("channel") for one in stack.ari.seen("dial")].count(leg(call, 2)) == 0
+    if not drop:
+        again = await connect(stack, call)
+        assert again["bridge_id"] != reply["bridge_id"]
+        assert (await stack.event(call, "bridged"))["channel_id"] == leg(call, 3)
+
+
+async def test_connect_before_the_verdict_of_a_human(stack: Stack) -> None:
+    """It is carried out with connected."""
+    call = await judged(stack, None)
+    await stack.ari.wait_for(lambda: stack.ari.count("continue") == 1)
+    assert (await connect(stack, call)).status == 200
+    comes_back(stack, call, HUMAN)
+    await stack.event(call, "bridged")
+    assert stack.names(call) == ["ringing", "connected", "bridging", "bridged"]
 
 
 async def test_drop_message(stack: Stack) -> None:
@@ -186,7 +232,7 @@ async def test_restart_while_it_is_judged(stack: Stack, amd: tuple[str, str]) ->
     await stack.ari.wait_for(lambda: stack.ari.count("continue") == 1)
     await stack.kill()
     await stack.start()
-    stack.ari.world.enter(stack.ari.channels[leg(call, 1)], ["amd", *amd])
+    comes_back(stack, call, amd)
     name = "voicemail" if amd is MACHINE else "connected"
     await stack.event(call, name)
     assert stack.names(call) == ["ringing", name]

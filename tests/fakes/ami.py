@@ -44,6 +44,10 @@ class FakeAmi:
         """While true, a monitor writes no file, as with a folder that Asterisk may not write to."""
         self.rtp_conf = {"rtpstart": "10000", "rtpend": "10999"}
         """What stands in rtp.conf."""
+        self.pjsip_conf: dict[str, Fields] = {}
+        """Sections of pjsip.conf."""
+        self.registrations: Fields = {}
+        """Outbound registrations, with their status."""
         self.pcm = b"\x10\x00" * 800
         """What a monitor records: 0.1 s."""
         self.monitors: dict[str, tuple[str, list[Path]]] = {}
@@ -138,7 +142,16 @@ class FakeAmi:
         if cut:
             return False
         _write(writer, fields, answer)
+        if action == "PJSIPShowRegistrationsOutbound":
+            self._list_registrations(fields, writer)
         return True
+
+    def _list_registrations(self, fields: Fields, writer: asyncio.StreamWriter) -> None:
+        event = "OutboundRegistrationDetail"
+        for name, status in self.registrations.items():
+            _write(writer, fields, {"Event": event, "ObjectName": name, "Status": status})
+            _write(writer, fields, {"Event": "AuthDetail", "ObjectName": name})
+        _write(writer, fields, {"Event": f"{event}Complete", "EventList": "Complete"})
 
     def _login(self, fields: Fields, writer: asyncio.StreamWriter) -> bool:
         good = (fields["Username"], fields["Secret"]) == (self.username, self.secret)
@@ -153,9 +166,10 @@ class FakeAmi:
         if action == "Ping":
             return {"Response": "Success", "Ping": "Pong"}
         if action == "GetConfig":
-            lines = enumerate(f"{name}={value}" for name, value in self.rtp_conf.items())
-            answer = {f"Line-000000-{number:06}": line for number, line in lines}
-            return {"Response": "Success", "Category-000000": "general", **answer}
+            ours = {"rtp.conf": {"general": self.rtp_conf}, "pjsip.conf": self.pjsip_conf}
+            return {"Response": "Success", **_config(ours[fields["Filename"]])}
+        if action == "PJSIPShowRegistrationsOutbound":
+            return {"Response": "Success", "EventList": "start"}
         if not self.has(fields["Channel"]):
             return {"Response": "Error", "Message": "No such channel"}
         variables = self.channels.setdefault(fields["Channel"], {})
@@ -187,6 +201,15 @@ class FakeAmi:
             if file.exists():
                 self._takes[file] += 1
                 file.write_bytes(wav.write(self.pcm * self._takes[file]))
+
+
+def _config(sections: dict[str, Fields]) -> Fields:
+    answer: Fields = {}
+    for section, (name, lines) in enumerate(sections.items()):
+        answer[f"Category-{section:06}"] = name
+        for number, (key, value) in enumerate(lines.items()):
+            answer[f"Line-{section:06}-{number:06}"] = f"{key}={value}"
+    return answer
 
 
 def _write(writer: asyncio.StreamWriter, asked: Fields, answer: Fields) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from adapter.core.faults import ListeningFailed, RecordingFailed
-from adapter.core.ids import ChannelId, RecordingId
+from adapter.core.ids import CallId, ChannelId, RecordingId
 from adapter.core.inputs import Admitted, NotAdmitted
 from adapter.core.model import Call, Heard, Listen, Saved
 from adapter.core.outputs import Admit
@@ -57,13 +57,19 @@ class SimulatedRecorder:
     Attributes:
         broken: nothing can be started or renewed.
         gate: saving waits for it.
+        kept: whose recordings are.
     """
 
     broken: bool = False
     gate: asyncio.Event | None = None
+    kept: dict[RecordingId, CallId] = field(default_factory=dict)
     running: dict[RecordingId, ChannelId] = field(default_factory=dict)
     saved: list[RecordingId] = field(default_factory=list)
     renewed: list[RecordingId] = field(default_factory=list)
+
+    def keep(self, call: Call, recording: RecordingId) -> None:
+        """Write down whose it is."""
+        self.kept[recording] = call.id
 
     async def start(self, channel: ChannelId, recording: RecordingId) -> None:
         """Begin."""

@@ -26,14 +26,18 @@ def free_port() -> int:
 
 
 class AdapterProcess:
-    """One adapter: its folder, settings, provisioning, process and API."""
+    """One adapter: its folder, settings, provisioning, process and API.
+
+    It reaches ARI and AMI at other ports than Asterisk's when something is to stand between.
+    """
 
     def __init__(
         self,
         folder: Path,
         *,
         asterisk: Instance,
-        ari_port: int,
+        ari_port: int | None = None,
+        ami_port: int | None = None,
         carrier_sip_port: int,
         event_url: str,
         webhook_port: int,
@@ -50,10 +54,10 @@ cell = "00ff"
 [http]
 port = {self.port}
 [asterisk]
-url = "http://127.0.0.1:{ari_port}"
+url = "http://127.0.0.1:{ari_port or asterisk.http_port}"
 username = "{asterisk.ari_user}"
 password = "{asterisk.ari_password}"
-ami_port = {asterisk.ami_port}
+ami_port = {ami_port or asterisk.ami_port}
 [recordings]
 folder = "{folder / "recordings"}"
 [webhooks]

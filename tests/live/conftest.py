@@ -194,7 +194,6 @@ async def joining_adapter(
         process = AdapterProcess(
             tmp_path_factory.mktemp("adapter"),
             asterisk=shared_asterisk,
-            ari_port=shared_asterisk.http_port,
             carrier_sip_port=carrier.sip_port,
             event_url=sink.url(),
             webhook_port=sink.port,

@@ -6,6 +6,8 @@ Telephones say a tone each. `?channels=2` has the recorded call's own side on th
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -190,6 +192,18 @@ async def test_auto_record(app: Api, phones: Phones) -> None:
     event = await told(app, call, "disconnected")
     assert event["recording_url"].endswith(recording)
     assert app.names(call)[-2:] == ["completed", "disconnected"]
+
+
+async def test_auto_record_of_a_busy_number(app: Api, joining_adapter: Joining) -> None:
+    """It was never answered: nothing is told of a recording, and none is kept."""
+    call = await app.place(numbers.BUSY, auto_record=True)
+    event = await told(app, call, "disconnected")
+    assert (event["disconnect_reason"], "recording_url" in event) == ("User busy", False)
+    assert app.names(call) == ["disconnected"]
+    database = joining_adapter[0].folder / "var" / "ari-voice.db"
+    with closing(sqlite3.connect(database)) as connection:
+        kept = "SELECT COUNT(*) FROM recording WHERE call = ?"
+        assert connection.execute(kept, (call,)).fetchone() == (0,)
 
 
 @pytest.mark.crash

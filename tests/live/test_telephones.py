@@ -61,7 +61,6 @@ async def impatient(
     process = AdapterProcess(
         tmp_path / "adapter",
         asterisk=asterisk,
-        ari_port=asterisk.http_port,
         carrier_sip_port=carrier.sip_port,
         event_url=sink.url(),
         webhook_port=sink.port,

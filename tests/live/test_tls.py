@@ -125,7 +125,6 @@ async def adapter(
         process = AdapterProcess(
             tmp_path_factory.mktemp("adapter"),
             asterisk=asterisk,
-            ari_port=asterisk.http_port,
             carrier_sip_port=carrier.sip_port,
             event_url=sink.url(),
             webhook_port=sink.port,

@@ -13,7 +13,7 @@ from tests.live import numbers
 from tests.live.adapter_process import AdapterProcess
 from tests.live.asterisk import Carrier
 from tests.live.audio import loud_seconds, spoken
-from tests.live.bridged_calls import told
+from tests.live.bridged_calls import PARTY, connect, told
 from tests.live.conftest import Api, Phones
 from tests.live.telephone import Telephone
 
@@ -98,6 +98,41 @@ async def test_drop_message(app: Api, phones: Phones, carrier: Carrier) -> None:
     await told(app, call, "disconnected")
     assert app.names(call) == ["ringing", "voicemail", "playfinished", "disconnected"]
     assert loud_seconds(carrier.heard(numbers.MACHINE)) > 2.5
+
+
+async def test_connect_before_the_verdict(app: Api, phones: Phones) -> None:
+    """A machine: whoever was to be connected is told as failed, and rings when asked for again."""
+    machine, party = await phones(SILENT), await phones(PARTY)
+    call = await judged(app, machine.uri)
+    await machine.wait(machine.up)
+    greet(machine, GREETING)
+    await connect(app, call, party)
+    failed = await told(app, call, "bridging_failed", party)
+    assert (failed["msg"], failed["sip_code"]) == ("Cancelled", 487)
+    await asyncio.sleep(0.5)
+    assert not party.rings.is_set()
+    assert app.names(call) == ["ringing", "voicemail", "bridging_failed"]
+    await connect(app, call, party)
+    await told(app, call, "bridged", party)
+    await machine.hears(PARTY)
+    await app.hang_up(call)
+    await told(app, call, "disconnected")
+    last = ["bridging", "bridged", "disconnected"]
+    assert app.names(call) == ["ringing", "voicemail", "bridging_failed", *last]
+
+
+async def test_connect_before_the_verdict_of_a_person(app: Api, phones: Phones) -> None:
+    """A short hello: the connection that was asked for is made with `connected`."""
+    phone, party = await phones(SILENT), await phones(PARTY)
+    call = await judged(app, phone.uri)
+    await phone.wait(phone.up)
+    greet(phone, "Hello?")
+    await connect(app, call, party)
+    await told(app, call, "bridged", party)
+    await phone.hears(PARTY)
+    await app.hang_up(call)
+    await told(app, call, "disconnected")
+    assert app.names(call) == ["ringing", "connected", "bridging", "bridged", "disconnected"]
 
 
 async def test_nobody_sends_audio(app: Api) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 
 import msgspec
 
-from adapter.core.ids import playback_of, question_of
+from adapter.core.ids import ChannelId, playback_of, question_of
 from adapter.core.model import (
     Background,
     BackgroundState,
@@ -61,6 +61,9 @@ def check_row(call: Call) -> None:
     assert (call.ending is not None) == (call.state in OVER)
     assert (call.ended_at is not None) == (call.state in CHANNEL_GONE)
     assert call.prompt is not None or not call.on_answer or call.state is not CallState.UP
+    if call.connect_kept is not None:
+        assert call.state not in OVER
+        assert call.prompt is not None or call.state is not CallState.UP
     if call.prompt is not None:
         assert call.state in (CallState.UP, CallState.ENDING)
         assert (call.prompt.deadline is not None) == (call.state is CallState.UP)
@@ -225,7 +228,22 @@ def check_parties(world: World, before: Call | None, made: Step) -> None:
     were = {leg.channel for leg in before.further_legs} if before else set()
     ended = {one.channel for one in told if isinstance(one, PartyLeft | PartyFailed)}
     if made.call.state is CallState.UP:
-        assert were - {leg.channel for leg in made.call.further_legs} == ended
+        gone = were - {leg.channel for leg in made.call.further_legs}
+        assert ended == gone | check_kept(before, made)
+
+
+def check_kept(before: Call | None, made: Step) -> set[ChannelId]:
+    """A connection that was asked for before the answer is made, or has failed; its channel."""
+    kept = before.connect_kept if before else None
+    if kept is None or made.call.connect_kept is not None:
+        assert made.call.connect_kept == kept or made.call.state is not CallState.UP
+        return set()
+    if made.call.bridge is not None:
+        assert made.call.bridge.party.order == kept
+        return set()
+    (failed,) = (one for one in made.notices if isinstance(one, PartyFailed))
+    assert failed.order == kept
+    return {failed.channel}
 
 
 def check_recordings(world: World, before: Call | None, made: Step) -> None:

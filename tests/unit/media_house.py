@@ -18,6 +18,7 @@ import numpy as np
 import soxr  # type: ignore[import-untyped]  # has neither stubs nor py.typed
 from aiohttp import WSMsgType, web
 
+from adapter.media.recognition import Observer
 from adapter.plugin_api import (
     ASR,
     Partial,
@@ -232,3 +233,29 @@ class ScriptedASR(ASR):
     async def close(self) -> None:
         """Remember it."""
         self.closed = True
+
+
+class Observed(Observer):
+    """Writes down what was told, and in which thread."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+        self.seconds: list[float] = []
+        self.threads: set[str] = set()
+
+    def asr_started(self, provider: str) -> None:
+        """Given."""
+        self._note(provider, "started")
+
+    def asr_heard(self, provider: str, seconds: float, text: bool) -> None:
+        """Understood, or not."""
+        self.seconds.append(seconds)
+        self._note(provider, "text" if text else "nothing")
+
+    def asr_failed(self, provider: str, fault: RecognitionError | TimeoutError) -> None:
+        """Failed."""
+        self._note(provider, type(fault).__name__)
+
+    def _note(self, provider: str, what: str) -> None:
+        self.told.append((provider, what))
+        self.threads.add(threading.current_thread().name)

@@ -183,3 +183,46 @@ async def test_close_ends_what_waits(ami: FakeAmi) -> None:
     ami.mute = False
     await asyncio.sleep(0.1)
     assert ami.logins == 1
+
+
+async def test_work_at_each_login(ami: FakeAmi) -> None:
+    """Begun when actions are answered, at the first login and after each loss, beside the pings."""
+    client, seen = client_of(ami), asyncio.Semaphore(0)
+
+    async def work() -> None:
+        assert await client.getvar("chan-1", "COLOUR") == "red"
+        seen.release()
+
+    client.at_login(work)
+    client.start()
+    async with asyncio.timeout(5):
+        await seen.acquire()
+        ami.drop()
+        await seen.acquire()
+    await client.close()
+
+
+async def test_work_ends_with_the_connection(ami: FakeAmi) -> None:
+    """It is not under way twice, nor when the client is closed."""
+    client, begun = client_of(ami), 0
+    running: set[int] = set()
+
+    async def work() -> None:
+        nonlocal begun
+        begun += 1
+        running.add(begun)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            running.discard(begun)
+
+    client.at_login(work)
+    client.start()
+    for login in (1, 2):
+        async with asyncio.timeout(5):
+            while running != {login}:
+                await asyncio.sleep(0.005)
+        ami.drop()
+    await client.close()
+    await asyncio.sleep(0)
+    assert running == set()

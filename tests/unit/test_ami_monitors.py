@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -29,7 +30,7 @@ async def monitors(ami: FakeAmi) -> AsyncIterator[Monitors]:
     times = Times(answer=0.4, ping=10.0, delays=(0.01,))
     client = AmiClient("127.0.0.1", ami.port, ami.username, ami.secret, times)
     client.start()
-    yield Monitors(client)
+    yield Monitors(client, again=0.01)
     await client.close()
 
 
@@ -75,7 +76,7 @@ async def test_renewed_without_a_monitor(ami: FakeAmi, monitors: Monitors, tmp_p
 
 
 async def test_renewal_that_is_refused(ami: FakeAmi, monitors: Monitors, tmp_path: Path) -> None:
-    """It says so; without an answer it may be asked for again."""
+    """An answer is an answer: it says so at once."""
     ami.fail("MixMonitor", "Permission denied")
     with pytest.raises(RecordingFailed, match="Permission denied"):
         await monitors.renew(CHANNEL, ONE, f"{tmp_path}/one")
@@ -132,6 +133,35 @@ async def test_refused_stop(ami: FakeAmi, monitors: Monitors, tmp_path: Path) ->
     ami.fail("StopMixMonitor", "Permission denied")
     with pytest.raises(RecordingFailed, match="Permission denied"):
         await monitors.stop(CHANNEL, ONE)
+
+
+async def test_end_that_is_refused_at_first(
+    ami: FakeAmi, monitors: Monitors, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is tried again and again, and logged once, until it is ended."""
+    await monitors.start(CHANNEL, ONE, f"{tmp_path}/one")
+    ami.fail("StopMixMonitor", "Permission denied")
+    ending = asyncio.create_task(monitors.end(CHANNEL, ONE))
+    async with asyncio.timeout(5):
+        while ami.names().count("StopMixMonitor") < 3:
+            await asyncio.sleep(0.01)
+    ami.fail("StopMixMonitor", "Could not stop monitoring channel")
+    await ending
+    assert caplog.messages.count("a recording waits for Asterisk") == 1
+
+
+async def test_renewed_when_asterisk_is_back(
+    ami: FakeAmi, monitors: Monitors, tmp_path: Path
+) -> None:
+    """The old one was ended: nothing would be recorded if it were not tried again."""
+    await monitors.start(CHANNEL, ONE, f"{tmp_path}/one")
+    await ami.close()
+    renewing = asyncio.create_task(monitors.renew(CHANNEL, ONE, f"{tmp_path}/one"))
+    await asyncio.sleep(0.5)
+    assert not renewing.done()
+    await ami.listen()
+    await renewing
+    assert len(ami.monitors) == 1
 
 
 async def test_asterisk_is_away(ami: FakeAmi, monitors: Monitors, tmp_path: Path) -> None:

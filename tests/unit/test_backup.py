@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import stat
 from contextlib import closing
@@ -106,7 +107,7 @@ def test_a_damaged_database_leaves_the_last_backup(tmp_path: Path, database: Pat
     with pytest.raises(BackupDamaged):
         back_up(database, copy)
     assert marked(copy) == "one"
-    assert not list(tmp_path.glob(".copy.db*"))
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_the_last_three_from_before_upgrades_are_kept(tmp_path: Path, database: Path) -> None:
@@ -130,6 +131,32 @@ def test_command_into_a_folder(tmp_path: Path, database: Path) -> None:
     assert file.name.startswith("voice-20")
     assert json.loads(said) == {"file": str(file), "bytes": file.stat().st_size}
     assert marked(file) == "one"
+
+
+def test_command_keeps_the_latest(tmp_path: Path, database: Path) -> None:
+    """`--keep` removes older copies of this database in the folder, and nothing else there."""
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    ours = [folder / f"voice-2026010{day}T000000Z.db" for day in (3, 1, 2)]
+    others = [folder / name for name in ("voice-old.db", "other-20260101T000000Z.db", "voice.db")]
+    for age, file in enumerate([*others, *ours]):
+        file.touch()
+        os.utime(file, (age, age))
+    status, said = run(tmp_path, str(folder), "--keep", "2")
+    assert status == 0, said
+    made = {file for file in folder.iterdir() if file.stat().st_size}
+    assert len(made) == 1
+    assert set(folder.iterdir()) == {*others, ours[-1], *made}
+
+
+def test_command_keeps_copies_in_folders_only(tmp_path: Path, database: Path) -> None:
+    """What is to be kept beside a FILE is not known; none at all is never kept."""
+    (tmp_path / "backups").mkdir()
+    for arguments in (["copy.db", "--keep", "2"], ["backups", "--keep", "0"]):
+        status, said = run(tmp_path, *(str(tmp_path / arguments[0]), *arguments[1:]))
+        assert status == 2, said
+        assert "--keep" in said
+    assert not (tmp_path / "copy.db").exists()
 
 
 def test_command_to_a_file(tmp_path: Path, database: Path) -> None:

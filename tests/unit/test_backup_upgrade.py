@@ -20,19 +20,6 @@ NAMES = [one.name for one in migrations._migrations]
 BACKUP = f"voice.db.before-{NAMES[-1]}.bak"
 
 
-@pytest.fixture
-def old(tmp_path: Path) -> Path:
-    """A database as a version with three migrations left it."""
-    file = tmp_path / "voice.db"
-    earlier = Migrations("ari-voice-adapter")
-    for one in migrations._migrations[:3]:
-        earlier(name=one.name)(one.fn)
-    with closing(connect(file)) as connection:
-        earlier.apply(Database(connection, execute_plugins=False))
-        connection.execute("INSERT INTO meta VALUES ('mark', 'old')")
-    return file
-
-
 def backups(folder: Path) -> list[str]:
     return sorted(file.name for file in folder.glob("*.bak"))
 

@@ -237,9 +237,11 @@ def test_what_can_not_be_done_is_2(place: Place, command: str) -> None:
         "ari-voice: none.toml: No such file or directory\n",
     )
     (place.folder / "var").mkdir(exist_ok=True)
-    (place.folder / "var" / "x.db").write_bytes(b"this is not a database" * 100)
+    database = place.folder / "var" / "x.db"
+    database.write_bytes(b"this is not a database" * 100)
     broken = place.run(command, str(place.file))
-    assert (broken.exit_code, broken.stderr) == (2, "ari-voice: database: file is not a database\n")
+    said = f"ari-voice: database: {database}: file is not a database\n"
+    assert (broken.exit_code, broken.stderr) == (2, said)
     (place.folder / "s.toml").write_text("[databse]")
     wrong = place.run(command, str(place.file))
     assert wrong.exit_code == 2

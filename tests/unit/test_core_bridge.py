@@ -231,7 +231,28 @@ def test_connect_before_the_answer_is_kept(call: Call) -> None:
     made = run(made.call, *accept, up(call))
     assert [type(one) for one in made.notices] == [CallAnswered]
     assert bridge(made.call).party.order == leg_order()
-    assert made.call.connect_on_answer is None
+    assert made.call.connect_kept is None
+
+
+def test_a_kept_connect_that_waits_for_a_prompt_is_the_one() -> None:
+    """Answered, and the prompt of the answer plays: a further one is refused, none gets lost."""
+    call = run(None, place(on_answer=(order(1),))).call
+    call = run(call, CONNECT, ready(call), up(call)).call
+    assert (running(call).order, call.bridge) == (order(1), None)
+    with pytest.raises(BridgeBusy):
+        step(call, i.ConnectCall(order=leg_order(2)), NOW)
+    made = run(call, i.MediaFailed(prompt=prompt_id(1), reason="no voice"))
+    assert bridge(made.call).party.order == leg_order()
+    assert made.call.connect_kept is None
+
+
+def test_connect_leaves_the_one_of_the_answer() -> None:
+    """What was ordered with the call has no outcome of its own: a command takes its place."""
+    call = run(None, place(on_answer=(order(1),), connect_on_answer=leg_order())).call
+    call = run(call, ready(call), up(call)).call
+    made = step(call, i.ConnectCall(order=leg_order(2)), NOW)
+    assert bridge(made.call).party.order == leg_order(2)
+    assert (made.call.connect_on_answer, made.call.connect_kept) == (None, None)
 
 
 def test_connect_on_answer_comes_after_the_prompts_of_the_answer() -> None:

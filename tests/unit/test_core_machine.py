@@ -7,14 +7,15 @@ import pytest
 from adapter.core import inputs as i
 from adapter.core.call import JUDGE_SLACK, step
 from adapter.core.errors import BridgeBusy, CallNotUp
-from adapter.core.ids import ChannelId
-from adapter.core.model import Call, CallState, Detection, EndCause, EndedBy
+from adapter.core.ids import ChannelId, bridge_of, channel_of
+from adapter.core.model import Call, CallState, Detection, EndCause, EndedBy, Ending
 from adapter.core.outputs import (
     CallAnswered,
     CallEnded,
     Hangup,
     JudgeAnswer,
     Outcome,
+    PartyFailed,
     PromptOver,
     Record,
     Step,
@@ -108,6 +109,39 @@ def test_a_human_is_connected() -> None:
     """What was ordered for the answer is done after the verdict."""
     made = judged(outbound(CallState.JUDGING, connect_on_answer=leg_order()), HUMAN)
     assert bridge(made.call).party.order == leg_order()
+
+
+def test_who_was_to_be_connected_is_not_called_for_a_machine() -> None:
+    """A command came before the verdict: told as failed behind the answer, its ids not used again.
+
+    The application may connect the machine all the same, now that it knows.
+    """
+    kept = step(outbound(CallState.JUDGING), CONNECT, NOW).call
+    made = judged(kept, MACHINE)
+    ending = Ending(cause=EndCause.CANCELLED, by=EndedBy.SYSTEM, detail="a machine answered")
+    failed = PartyFailed(order=leg_order(), channel=channel_of(kept.id, 2), ending=ending)
+    assert made.notices == (CallAnswered(machine=True), failed)
+    assert (made.call.bridge, made.call.connect_kept, made.effects) == (None, None, ())
+    again = bridge(step(made.call, CONNECT, NOW).call)
+    assert (again.id, again.party.channel) == (bridge_of(kept.id, 2), channel_of(kept.id, 3))
+
+
+def test_nobody_is_connected_behind_a_message_that_is_left() -> None:
+    """First the connection has failed, then the message is heard, and the call ends."""
+    call = outbound(CallState.JUDGING, detection=Detection(drop=DROP))
+    made = judged(step(call, CONNECT, NOW).call, MACHINE)
+    assert notices(made) == [CallAnswered, PartyFailed]
+    assert running(made.call).order.id == DROP.id
+
+
+@pytest.mark.parametrize("machine", [HUMAN, None])
+def test_who_was_to_be_connected_is_called_for_a_human(machine: bool | None) -> None:
+    """Also when nobody knows; with the ids that it would have had anyway."""
+    kept = step(outbound(CallState.JUDGING), CONNECT, NOW).call
+    made = judged(kept, machine)
+    assert notices(made) == [CallAnswered]
+    assert bridge(made.call).id == bridge_of(kept.id, 1)
+    assert made.call.connect_kept is None
 
 
 def dropping() -> Call:

@@ -17,6 +17,7 @@ from adapter.core.model import (
     Barge,
     Call,
     CallState,
+    Detection,
     DialOrder,
     Phrase,
     PromptOrder,
@@ -27,7 +28,8 @@ from adapter.core.outputs import (
     RecordingOver,
 )
 from adapter.core.replay import replay
-from tests.unit.build import INBOUND_CHANNEL, NOW, offer, place
+from tests.unit.build import INBOUND_CHANNEL, NOW, OUTBOUND_CHANNEL, offer, place
+from tests.unit.build import order as prompt_order
 from tests.unit.joined import PARTY
 from tests.unit.journey_checks import check_effects, check_notices, check_row
 from tests.unit.journeys import WISHES, Dice, World, anything, onward, opening
@@ -39,6 +41,12 @@ JOINED: tuple[Any, ...] = (
     i.ConnectCall(order=leg_order()),
     i.ChannelReady(channel=PARTY),
     i.ChannelUp(channel=PARTY),
+)
+JUDGED: tuple[Any, ...] = (
+    place(detection=Detection(), on_answer=(prompt_order(1),)),
+    i.ChannelReady(channel=OUTBOUND_CHANNEL),
+    i.ConnectCall(order=leg_order()),
+    i.ChannelUp(channel=OUTBOUND_CHANNEL),
 )
 NUMBER = st.integers(0, 2**48 - 1)
 JOURNEYS = st.tuples(NUMBER, st.lists(NUMBER, min_size=8, max_size=40))
@@ -61,15 +69,15 @@ def drops_of(begin: i.Opening) -> tuple[PromptOrder, ...]:
 
 
 def travel(
-    numbers: tuple[int, list[int]], joined: bool = False
+    numbers: tuple[int, list[int]], first_inputs: tuple[Any, ...] = ()
 ) -> tuple[World, list[tuple[i.Input, float]]]:
     """Take all inputs, checking after each; the world at the end, and the journal.
 
     Args:
         numbers: what the opening and the inputs are made of.
-        joined: the call is joined with a party first.
+        first_inputs: how the call begins; empty for an opening of those numbers.
     """
-    begin = JOINED[0] if joined else opening(numbers[0])
+    begin = first_inputs[0] if first_inputs else opening(numbers[0])
     first = step(None, begin, NOW)
     world = World(call=first.call)
     waiting = (*begin.on_answer, *drops_of(begin))
@@ -79,7 +87,7 @@ def travel(
     check_effects(world, None, first)
     check_notices(world, None, first)
     journal: list[tuple[i.Input, float]] = [(begin, NOW)]
-    for fact in JOINED[1:] if joined else ():
+    for fact in first_inputs[1:]:
         take(world, journal, fact)
     for number in numbers[1]:
         dice = Dice(number)
@@ -123,7 +131,14 @@ def test_any_inputs_in_any_order(journey: tuple[int, list[int]]) -> None:
 @given(JOURNEYS)
 def test_any_inputs_on_a_joined_call(journey: tuple[int, list[int]]) -> None:
     """The same for a call with a party: it gets deeper into hold, transfer and forward."""
-    travel(journey, joined=True)
+    travel(journey, JOINED)
+
+
+@settings(max_examples=100, deadline=None)
+@given(JOURNEYS)
+def test_any_inputs_on_a_call_that_keeps_a_connection(journey: tuple[int, list[int]]) -> None:
+    """The same while the answer is judged: the connection is made later, or has failed."""
+    travel(journey, JUDGED)
 
 
 @settings(max_examples=60, deadline=None)
@@ -165,19 +180,24 @@ def waits_of(call: Call) -> list[i.Input]:
 def test_deadlines_alone_bring_every_call_to_its_hang_up(journey: tuple[int, list[int]]) -> None:
     """When nothing is heard any more, the deadlines of the row lead out of every state.
 
-    Each is heard when it passes: a timer whose input is late would never be armed again.
+    Each is heard when it passes: a timer whose input is late would never be armed again. That of a
+    recording leads nowhere: it orders again, and the recorder answers in time.
     """
     world, _ = travel(journey)
     call = world.call
+    over = (CallState.ENDING, CallState.CLOSING, CallState.ENDED)
     for _ in range(60):
-        if call.state in (CallState.ENDING, CallState.ENDED):
-            break
         waits = waits_of(call)
         for passed in waits:
-            assert not step(call, passed, passed.at).late  # type: ignore[union-attr]
-        nearest = min(waits, key=lambda passed: passed.at)  # type: ignore[union-attr]
+            made = step(call, passed, passed.at)  # type: ignore[union-attr]
+            assert not made.late
+            assert made.effects or not isinstance(passed, i.RecordingDeadline)
+        if call.state in over:
+            break
+        leading = [passed for passed in waits if not isinstance(passed, i.RecordingDeadline)]
+        nearest = min(leading, key=lambda passed: passed.at)  # type: ignore[union-attr]
         call = step(call, nearest, nearest.at).call  # type: ignore[union-attr]
-    assert call.state in (CallState.ENDING, CallState.ENDED)
+    assert call.state in over
 
 
 @settings(max_examples=60, deadline=None)

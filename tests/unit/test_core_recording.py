@@ -16,6 +16,7 @@ from adapter.core.model import Call, CallState, EndCause, Recording, RecordingSt
 from adapter.core.outputs import (
     CallAnswered,
     CallEnded,
+    Effect,
     PromptOver,
     Record,
     RecordingBegan,
@@ -25,8 +26,8 @@ from adapter.core.outputs import (
 )
 from adapter.core.recording import (
     LATE,
-    SAVE_TIMEOUT,
-    START_TIMEOUT,
+    SAVE_AGAIN,
+    START_AGAIN,
     TABLE,
     Take,
     follow,
@@ -110,13 +111,13 @@ def test_a_recording_from_its_start_to_its_file() -> None:
     """Told when it runs and when its file is whole; no deadline while it runs."""
     made = step(inbound(CallState.UP), START, NOW)
     assert (made.effects[0], made.notices) == (RECORD, ())
-    assert row(made.call).deadline == NOW + START_TIMEOUT
+    assert row(made.call).deadline == NOW + START_AGAIN
     made = step(made.call, STARTED, NOW)
     assert made.notices == (RecordingBegan(order=recording_order()),)
     assert row(made.call).deadline is None
     made = step(made.call, i.StopRecording(), NOW + 60)
     assert (made.effects, made.notices) == ((save(),), ())
-    assert row(made.call).deadline == NOW + 60 + SAVE_TIMEOUT
+    assert row(made.call).deadline == NOW + 60 + SAVE_AGAIN
     made = step(made.call, SAVED_IT, NOW)
     assert made.notices == (COMPLETED,)
     assert (made.call.recording, made.call.recorded) == (None, ID)
@@ -168,17 +169,33 @@ def test_one_that_is_lost_has_failed(state: RecordingState) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "word"), [(RecordingState.STARTING, "started"), (RecordingState.SAVING, "saved")]
+    ("state", "ordered", "again"),
+    [
+        (RecordingState.STARTING, RECORD, START_AGAIN),
+        (RecordingState.SAVING, SaveRecording(recording=ID, channel=INBOUND_CHANNEL), SAVE_AGAIN),
+    ],
 )
-def test_one_that_takes_too_long_has_failed(state: RecordingState, word: str) -> None:
-    """Its deadline is its end; one that was replaced is not heard."""
+def test_one_that_takes_long_is_ordered_again(
+    state: RecordingState, ordered: Effect, again: float
+) -> None:
+    """Its deadline tells nothing: only the recorder knows what came of it. Each time anew."""
     call = recording(state)
-    at = row(call).deadline
-    assert at is not None
-    assert step(call, i.RecordingDeadline(at=at - 1), NOW).late
-    made = step(call, i.RecordingDeadline(at=at), at)
-    reason = f"the recording could not be {word} in time"
-    assert made.notices == (RecordingOver(order=recording_order(), reason=reason),)
+    for _ in range(2):
+        at = row(call).deadline
+        assert at is not None
+        assert step(call, i.RecordingDeadline(at=at - 1), NOW).late
+        made = step(call, i.RecordingDeadline(at=at), at)
+        assert (made.effects, made.notices) == ((ordered,), ())
+        assert row(made.call) == replace(row(call), deadline=at + again)
+        call = made.call
+
+
+def test_one_that_is_saved_has_begun() -> None:
+    """Its start was not told before its end, since its answer was lost: both are, in order."""
+    call = run(recording(RecordingState.STARTING), i.StopRecording()).call
+    made = step(call, SAVED_IT, NOW)
+    assert made.notices == (RecordingBegan(order=recording_order()), COMPLETED)
+    assert step(call, LOST_IT, NOW).notices == (FAILED,)
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -208,21 +225,24 @@ def test_one_that_is_stopped_as_it_starts() -> None:
 
 
 @pytest.mark.parametrize("state", STATES)
-@pytest.mark.parametrize("outcome", [SAVED_IT, LOST_IT, None])
+@pytest.mark.parametrize("outcome", [SAVED_IT, LOST_IT])
 def test_a_call_ends_when_its_recording_has(
-    state: RecordingState, outcome: i.RecordingInput | None
+    state: RecordingState, outcome: i.RecordingInput
 ) -> None:
-    """Hung up while recorded: the file comes first, then the end of the call, once each."""
+    """Hung up while recorded: the file comes first, then the end of the call, once each.
+
+    Also one that is being saved is saved anew: nobody has to end it in Asterisk any more.
+    """
     call = recording(state)
     made = step(call, gone(call), NOW + 9)
     assert (made.call.state, made.call.deadline, made.notices) == (CallState.CLOSING, None, ())
     assert made.call.ended_at == NOW + 9
-    saving = state is RecordingState.SAVING
-    assert [one for one in made.effects if isinstance(one, SaveRecording)] == (
-        [] if saving else [save(None)]
-    )
-    made = step(made.call, outcome or deadline(made.call), NOW + 10)
-    over, ended = made.notices
+    assert [one for one in made.effects if isinstance(one, SaveRecording)] == [save(None)]
+    again = step(made.call, deadline(made.call), NOW + 50)
+    assert (again.effects, again.notices) == ((save(None),), ())
+    made = step(made.call, outcome, NOW + 10)
+    *began, over, ended = made.notices
+    assert [type(one) for one in began] in ([], [RecordingBegan])
     assert isinstance(over, RecordingOver)
     assert (over.saved is not None) == (outcome is SAVED_IT)
     assert isinstance(ended, CallEnded)
@@ -362,5 +382,6 @@ def test_what_is_ordered_again() -> None:
     assert order_again(recording(RecordingState.RUNNING)) == ()
     saving = recording(RecordingState.SAVING)
     assert order_again(saving) == (save(),)
+    assert order_again(step(saving, i.EndCall(), NOW).call) == (save(),)
     assert order_again(step(saving, gone(saving), NOW).call) == (save(None),)
     assert order_again(replace(saving, recording=None)) == ()

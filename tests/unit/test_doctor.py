@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from adapter.ari.errors import Unreachable
-from adapter.commands.diagnosis import Check, Result, Results, examine
-from adapter.commands.diagnosis.asterisk import clock, nat, ports, translation, version
+from adapter.commands.diagnosis import Check, Result, Results, Unawaited, described, examine
+from adapter.commands.diagnosis.asterisk import clock, ports, version
 from adapter.commands.diagnosis.plugins import starts
 from adapter.commands.diagnosis.storage import Provisioned, provisioned, room, whole
-from adapter.core.tenants import Trunk
-from adapter.settings import Asterisk, Plugins
+from adapter.settings import Plugins
 from adapter.store.sqlite import open_database
 
+ROOT = Path(__file__).parents[2]
 FINE = Result("fine", "ok", "it is")
 
 
@@ -63,6 +66,53 @@ async def test_a_timeout_of_its_own_is_no_end_of_its_time() -> None:
 
     found = await examine([Check("port", refused)])
     assert found[1] == Result("port", "failed", "Connection refused")
+
+
+def test_nobody_waits_for_a_thread_that_hangs() -> None:
+    """A name server or a disk: neither the end of the loop nor that of the process is held up."""
+    hangs = """
+import asyncio, time
+from adapter.commands.diagnosis import Check, Result, Unawaited, examine
+
+async def look():
+    await asyncio.to_thread(time.sleep, 60)
+    yield Result("never", "ok", "")
+
+async def main():
+    asyncio.get_running_loop().set_default_executor(Unawaited())
+    print(await examine([Check("slow", look)], patience=0.1))
+
+asyncio.run(main())
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", hangs],
+        cwd=ROOT, capture_output=True, text=True, timeout=30, check=True,
+    )  # fmt: skip
+    assert "not done after 0.1 s" in ended.stdout
+    assert ended.stderr == ""
+
+
+async def test_a_thread_hands_on_what_becomes_of_it() -> None:
+    """Its result, and what the world did to it."""
+    asyncio.get_running_loop().set_default_executor(Unawaited())
+    assert await asyncio.to_thread(max, 1, 2) == 2
+    with pytest.raises(FileNotFoundError):
+        await asyncio.to_thread(Path("/nowhere/at/all").stat)
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ConnectionRefusedError(111, "Connect call failed ('10.0.0.1', 5061)"), "refused"),
+        (FileNotFoundError(2, "No such file or directory", "a.pem"), "a.pem: No such file"),
+        (TimeoutError(), "TimeoutError"),
+        (ValueError("two\nlines"), "two lines"),
+    ],
+)
+def test_errors_are_said_in_one_line(error: Exception, text: str) -> None:
+    """In the words of the system where asyncio has its own."""
+    assert text in described(error)
+    assert "Connect call" not in described(error)
 
 
 @pytest.mark.parametrize(
@@ -116,31 +166,6 @@ def test_ports_for_audio(lines: list[str], state: str, legs: str) -> None:
     assert (judged.state, legs in judged.text) == (state, True), judged
 
 
-@pytest.mark.parametrize(
-    ("address", "told", "known", "state"),
-    [
-        ("10.0.0.5", set[str](), True, "warning"),
-        ("10.0.0.5", set[str](), False, "warning"),
-        ("10.0.0.5", {"81.2.69.160"}, True, "ok"),
-        ("81.2.69.160", set[str](), True, "ok"),
-    ],
-)
-def test_address_translation(address: str, told: set[str], known: bool, state: str) -> None:
-    """A private address that is told to a carrier in the internet is worth a warning."""
-    assert translation(["carrier"], address, told, known=known).state == state
-
-
-@pytest.mark.parametrize("uri", ["sip:10.0.0.1:5080", "sip:user@192.168.1.1", "sip:[fd00::1]:5060"])
-async def test_private_trunks_need_no_translation(uri: str) -> None:
-    """Asterisk is not even asked."""
-    trunk = Trunk(
-        name="t", uri=uri, username=None, password=None, register=False, match=(),
-        caller_id_header="from",
-    )  # fmt: skip
-    nobody = Asterisk(url="http://127.0.0.1:1")
-    assert [one.state async for one in nat(nobody, [trunk])] == ["ok"]
-
-
 def test_room_on_a_disk(tmp_path: Path) -> None:
     """Enough, too little, not there yet, and in the place of a folder something else."""
     assert room("disk", tmp_path, 1).state == "ok"
@@ -175,7 +200,9 @@ def test_a_database_of_another_version(tmp_path: Path) -> None:
     with closing(open_database(file)) as connection:
         (name,) = connection.execute("SELECT max(name) FROM _sqlite_migrations").fetchone()
         connection.execute("DELETE FROM _sqlite_migrations WHERE name = ?", (name,))
-    assert whole(file).state == "warning"
+    judged = whole(file)
+    assert judged.state == "warning"
+    assert name in judged.text
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute(
             "INSERT INTO _sqlite_migrations (migration_set, name, applied_at)"
@@ -198,6 +225,30 @@ def test_a_database_that_takes_too_long(tmp_path: Path) -> None:
     assert judged.state == "warning"
     assert "too large" in judged.text
     assert whole(file).state == "ok"
+
+
+def test_a_log_that_grows(tmp_path: Path) -> None:
+    """Somebody who reads without an end keeps it from being emptied, until the disk is full."""
+    file = tmp_path / "voice.db"
+    with closing(open_database(file)) as connection:
+        connection.execute("INSERT INTO meta VALUES ('mark', '1')")
+        assert whole(file).state == "ok"
+        log = tmp_path / "voice.db-wal"
+        before = log.stat().st_size
+        os.truncate(log, 600 << 20)  # sparse; what follows the last frame is not read
+        judged = whole(file)
+        os.truncate(log, before)
+    assert judged.state == "warning"
+    assert "600 MiB" in judged.text
+
+
+def test_a_look_leaves_no_trace(tmp_path: Path) -> None:
+    """No log of SQLite's beside a database that nobody has open: it might be another user's."""
+    file = tmp_path / "voice.db"
+    open_database(file).close()
+    assert whole(file).state == "ok"
+    provisioned(file)
+    assert [one.name for one in tmp_path.iterdir()] == ["voice.db"]
 
 
 def test_plug_ins() -> None:

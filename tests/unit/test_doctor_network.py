@@ -6,64 +6,71 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from aiohttp import web
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
-from adapter.commands.diagnosis.network import certificate, reachable, server, tls, webhooks
+from adapter.commands.diagnosis import Result, network
+from adapter.commands.diagnosis.network import reachable, server, tls, webhooks
 from adapter.outbox.egress import Policy
 from adapter.settings import Http
+from tests.unit.certificates import issue, tls_port
 
-NOW = datetime.now(UTC)
 LOCAL = Policy.parse(["127.0.0.1", "localhost"])
 
 
-def pair(folder: Path, days: int, *, password: bytes = b"", name: str = "api") -> tuple[Path, Path]:
-    """A certificate that ends in so many days, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "api.example")])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(NOW - timedelta(days=100))
-        .not_valid_after(NOW + timedelta(days=days))
-        .sign(key, hashes.SHA256())
-    )
-    secrecy: serialization.KeySerializationEncryption = serialization.NoEncryption()
-    if password:
-        secrecy = serialization.BestAvailableEncryption(password)
-    cert_file, key_file = folder / f"{name}.pem", folder / f"{name}.key"
-    cert_file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    key_file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, secrecy)
-    )
-    return cert_file, key_file
+def pair(folder: Path, *, name: str = "api", password: bytes = b"") -> tuple[Path, Path]:
+    """Files of a certificate for this machine, and of its key."""
+    return issue(["127.0.0.1", "voice.example"]).files(folder, name, password=password)
 
 
-@pytest.mark.parametrize(("days", "state"), [(90, "ok"), (13, "warning"), (-1, "failed")])
-def test_the_end_of_a_certificate(tmp_path: Path, days: int, state: str) -> None:
-    """Two weeks before it there is a warning; then it fails."""
-    assert certificate(*pair(tmp_path, days), NOW).state == state
+async def judged(http: Http) -> Result:
+    """What is said of the API's certificate."""
+    (result,) = [one async for one in tls(http)]
+    assert result.name == "tls"
+    return result
 
 
-def test_certificates_that_do_not_fit(tmp_path: Path) -> None:
+async def test_certificates_that_do_not_fit(tmp_path: Path) -> None:
     """Another's key, a key with a password (nobody is asked), no PEM, and no file."""
-    cert, key = pair(tmp_path, 90)
-    _, other = pair(tmp_path, 90, name="other")
-    _, locked = pair(tmp_path, 90, name="locked", password=b"hush")
+    cert, key = pair(tmp_path)
+    _, other = pair(tmp_path, name="other")
+    _, locked = pair(tmp_path, name="locked", password=b"hush")
     text = tmp_path / "text.pem"
     text.write_text("nothing")
     for given in ((cert, other), (cert, locked), (text, key), (cert, tmp_path / "nowhere")):
-        assert certificate(*given, NOW).state == "failed", given
+        http = Http(tls_cert=given[0], tls_key=given[1])
+        assert (await judged(http)).state == "failed", given
+
+
+@pytest.mark.parametrize(
+    ("more", "complains"),
+    [
+        ({}, False),
+        ({"host": "0.0.0.0"}, False),
+        ({"host": "10.0.0.1"}, True),
+        ({"public_url": "https://voice.example/api"}, False),
+        ({"public_url": "https://other.example"}, True),
+    ],
+)
+async def test_the_names_of_the_api(tmp_path: Path, more: dict[str, str], complains: bool) -> None:
+    """The one that applications are told; when it listens everywhere, nobody knows which."""
+    cert, key = pair(tmp_path)
+    http = Http(port=0, tls_cert=cert, tls_key=key, **more)
+    assert ("applications are told" in (await judged(http)).text) is complains
+
+
+async def test_a_renewed_certificate_that_is_not_in_use(tmp_path: Path) -> None:
+    """The server reads it at its start, so the one that runs may have the one of before."""
+    cert, key = pair(tmp_path)
+    async with tls_port(cert, key) as port:
+        http = Http(port=port, tls_cert=cert, tls_key=key)
+        assert "restart" not in (await judged(http)).text
+        pair(tmp_path)
+        renewed = await judged(http)
+    assert renewed.state == "warning"
+    assert "restart" in renewed.text
 
 
 @pytest.mark.parametrize(
@@ -74,10 +81,19 @@ def test_certificates_that_do_not_fit(tmp_path: Path) -> None:
         (Http(host="0.0.0.0"), "warning"),
         (Http(host="0.0.0.0", public_url="https://voice.example"), "ok"),
         (Http(host="10.0.0.1", public_url="http://voice.example"), "warning"),
+        (Http(host="0.0.0.0", public_url="http://localhost:8080"), "ok"),
+        (Http(host="::", public_url="http://127.0.0.2:8080/api"), "ok"),
+        (Http(host="0.0.0.0", public_url="http://[::1]:8080"), "ok"),
+        (Http(host="0.0.0.0", public_url="http://voice.example:8080"), "warning"),
+        (Http(host="0.0.0.0", public_url="http://localhost.example"), "warning"),
+        (Http(host="10.0.0.1", public_url="http://localhost:8080"), "warning"),
     ],
 )
 async def test_without_tls(http: Http, state: str) -> None:
-    """It matters only to those who are reached from elsewhere."""
+    """It matters only to those who are reached from elsewhere.
+
+    A container listens everywhere and is told where it is called; another address stays what it is.
+    """
     assert [one.state async for one in tls(http)] == [state]
 
 
@@ -122,7 +138,7 @@ async def test_an_application_that_may_not_be_called() -> None:
 async def test_an_application_with_a_certificate_of_its_own(tmp_path: Path) -> None:
     """It is refused, as a webhook would be."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*pair(tmp_path, 90))
+    context.load_cert_chain(*pair(tmp_path))
     async with listening(context) as (port, _):
         judged = await reachable(f"https://127.0.0.1:{port}", LOCAL)
     assert judged.state == "failed"
@@ -137,6 +153,29 @@ async def test_hosts_are_looked_at_once_and_not_without_end() -> None:
     assert found[-1].text.startswith("16 more hosts")
     assert all(one.state == "failed" for one in found[:-1])
     assert [one.state async for one in webhooks([], ())] == ["ok"]
+
+
+async def test_a_port_that_hangs_or_has_no_tls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither is "not running"."""
+    monkeypatch.setattr(network, "_CONNECT", 0.2)
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async with listening() as (port, _):
+        assert [one.text async for one in server(Http(port=port))] == [
+            f"port {port} is open and does not answer"
+        ]
+    cert, key = pair(tmp_path)
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as opened:
+        port = opened.sockets[0].getsockname()[1]
+        (result,) = [one async for one in server(Http(port=port, tls_cert=cert, tls_key=key))]
+    assert result.state == "failed"
+    assert "has no TLS" in result.text
 
 
 async def ready(request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""The launcher without an Asterisk: apt sources, versions, settings, templates, ports, steps."""
+"""The launcher without an Asterisk: settings, templates, ports, processes, steps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 CONF = Path(__file__).resolve().parents[2] / "asterisk-conf"
 sys.path.insert(0, str(CONF))
 
-from launcher import carrier, ports, process, render, sources, tree, version  # noqa: E402
+from launcher import carrier, ports, process, render  # noqa: E402
 from launcher.errors import LauncherError  # noqa: E402
 from launcher.settings import Settings  # noqa: E402
 from launcher.tree import Layout  # noqa: E402
@@ -51,100 +51,6 @@ def asterisk_in(folder: Path) -> Layout:
     prompts.mkdir(parents=True)
     (prompts / "beep.wav").touch()
     return Layout(folder / "asterisk", modules, data)
-
-
-def test_sources_of_both_formats(tmp_path: Path) -> None:
-    """The first Debian main archive is found among vendors', security and disabled ones."""
-    (tmp_path / "sources.list.d").mkdir()
-    (tmp_path / "sources.list").write_text(
-        "# deb http://old.example/debian bookworm main\n"
-        "deb [arch=amd64 signed-by=/k/v.gpg] https://vendor.example/apt stable main\n"
-        "deb-src http://src.example/debian bookworm main\n"
-    )
-    (tmp_path / "sources.list.d/debian.sources").write_text(
-        "Types: deb\nURIs: http://sec.example/debian-security\nSuites: x\nComponents: main\n\n"
-        "Types: deb\nEnabled: no\nURIs: http://off.example/debian\nSuites: x\nComponents: main\n"
-        "\n# a comment\nTypes: deb deb-src\nURIs: http://good.example/debian/\n"
-        "Suites: x x-updates\nComponents: main contrib\nSigned-By: /k/debian.gpg\n"
-    )
-    assert sources.debian(tmp_path) == sources.Source(
-        "http://good.example/debian/", ("main", "contrib"), "/k/debian.gpg"
-    )
-
-
-def test_one_line_source_with_options() -> None:
-    """Options in brackets, a comment behind, and a mirror list are read."""
-    [source] = sources.one_line(
-        "deb [ signed-by=/k/d.gpg arch=amd64 ] mirror+file:/etc/apt/debian.list sid main # x"
-    )
-    assert (source.signed_by, source.components) == ("/k/d.gpg", ("main",))
-    assert source.is_debian
-
-
-def test_no_debian_archive(tmp_path: Path) -> None:
-    """A machine without one gets a line that says what to do."""
-    (tmp_path / "sources.list").write_text("deb http://a.example/ubuntu noble main\n")
-    with pytest.raises(LauncherError, match="no Debian archive"):
-        sources.debian(tmp_path)
-
-
-def test_embedded_key_is_written_to_a_file(tmp_path: Path) -> None:
-    """A key inside a deb822 source becomes a file with its empty line restored."""
-    [source] = sources.deb822(
-        "Types: deb\nURIs: http://a.example/debian\nSuites: x\nComponents: main\nSigned-By:\n"
-        " -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n mQ\n -----END PGP PUBLIC KEY BLOCK-----\n"
-    )
-    file = sources.keys(source, tmp_path)
-    assert Path(file).read_text() == (
-        "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQ\n-----END PGP PUBLIC KEY BLOCK-----\n"
-    )
-
-
-@pytest.mark.parametrize(
-    ("banner", "expected"),
-    [
-        ("Asterisk 22.10.1+dfsg+~cs6.17.60671434-1\n", (22, 10, 1)),
-        ("Asterisk 22.11.0", (22, 11, 0)),
-    ],
-)
-def test_good_versions(banner: str, expected: tuple[int, int, int]) -> None:
-    """The oldest one, as Debian writes it, and a later one are good."""
-    assert version.check(version.parse(banner), "/usr/sbin/asterisk") == expected
-
-
-@pytest.mark.parametrize(
-    "banner", ["Asterisk 22.9.3", "Asterisk 20.99.0", "Asterisk 23.1.0", "Asterisk GIT-master", ""]
-)
-def test_bad_versions(banner: str) -> None:
-    """Older ones, other majors and unreadable ones are refused in one line."""
-    with pytest.raises(LauncherError) as refused:
-        version.check(version.parse(banner), "/usr/sbin/asterisk")
-    assert "\n" not in str(refused.value)
-
-
-def test_system_asterisk_of_another_major_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is not silently replaced by an unpacked one."""
-    fake = tmp_path / "path/asterisk"
-    fake.parent.mkdir()
-    fake.write_text("#!/bin/sh\necho Asterisk 20.5.0\n")
-    fake.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{fake.parent}:/usr/bin:/bin")
-    with pytest.raises(LauncherError, match=r"20\.5\.0; this needs Asterisk 22"):
-        tree.tools(tmp_path / "cache", ["asterisk"])
-
-
-def test_good_system_asterisk_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is unpacked then, and the bin folder leads to it."""
-    fake = tmp_path / "path/asterisk"
-    fake.parent.mkdir()
-    fake.write_text("#!/bin/sh\necho Asterisk 22.10.2\n")
-    fake.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{fake.parent}:/usr/bin:/bin")
-    found = tree.tools(tmp_path / "cache", ["asterisk"])
-    assert found == {"asterisk": str(fake), "bin": str(tmp_path / "cache/bin")}
-    assert (tmp_path / "cache/bin/asterisk").resolve() == fake
 
 
 @pytest.mark.parametrize("settings", [SETTINGS, CARRIER])

@@ -16,7 +16,7 @@ from adapter.core.faults import ListeningFailed
 from adapter.core.model import Heard, Listen
 from adapter.media.recognition import Limits, Recognition
 from adapter.plugin_api import ASR, BadRequest, QuotaExceeded, RecognitionError, Unavailable
-from tests.unit.media_house import RATE, FakeMedia, ScriptedASR, silence, spoken, tone
+from tests.unit.media_house import RATE, FakeMedia, Observed, ScriptedASR, silence, spoken, tone
 
 ENGLISH = Listen(language="en-US", end_silence=0.4)
 SECRET = "four one one one"  # what is said must be in no log and in no error
@@ -61,14 +61,14 @@ def elsewhere() -> Iterator[FakeMedia]:
 @asynccontextmanager
 async def running(
     media: FakeMedia, *recognisers: ScriptedASR, limits: Limits | None = None
-) -> AsyncIterator[tuple[Recognition, list[tuple[str, str]]]]:
+) -> AsyncIterator[tuple[Recognition, Observed]]:
     """The host with these recognisers, and what was observed of them."""
-    observed: list[tuple[str, str]] = []
+    observed = Observed()
     host = Recognition(
         starting(*recognisers),
         media.base_url,
         limits=limits,
-        observed=lambda name, seconds, outcome: observed.append((name, outcome)),
+        observer=observed,
     )
     await host.start()
     try:
@@ -117,7 +117,8 @@ async def test_speech_becomes_text(media: FakeMedia, paced: bool) -> None:
         assert said in one.pcm
         assert 1.7 < len(one.pcm) / 2 / RATE < 2.1
         await nothing_left(media, host, asr)
-        assert observed == [("asr1", "text")]
+        assert observed.told == [("asr1", "started"), ("asr1", "text")]
+        assert observed.threads == {threading.current_thread().name}
 
 
 async def test_began_comes_while_it_is_said(media: FakeMedia) -> None:
@@ -176,7 +177,7 @@ async def test_nothing_understood_is_an_empty_text(media: FakeMedia) -> None:
     """Speech without words is Heard with an empty text, not a failure."""
     async with running(media, ScriptedASR(" ")) as (host, observed):
         assert (await host.listen(media.offer(SPEECH), ENGLISH, nothing)).text == ""
-    assert observed == [("asr1", "nothing")]
+    assert observed.told == [("asr1", "started"), ("asr1", "nothing")]
 
 
 async def test_nobody_speaks(media: FakeMedia) -> None:
@@ -236,7 +237,19 @@ async def test_next_recogniser_gets_all_of_it(media: FakeMedia, when: str) -> No
         assert heard.text == "second"
         assert tone(1) in second.made[0].pcm
         await nothing_left(media, host, first, second)
-    assert observed == [("asr1", "failed"), ("asr2", "text")]
+    fault = {"at the beginning": "Unavailable", "at the end": "QuotaExceeded"}
+    assert observed.told[1] == ("asr1", fault.get(when, "TimeoutError"))
+    assert observed.told[2:] == [("asr2", "started"), ("asr2", "text")]
+
+
+async def test_time_is_measured_from_the_end_of_speech(media: FakeMedia) -> None:
+    """What a caller waits for the recogniser, not how long he has spoken."""
+    asr = ScriptedASR("yes")
+    asr.delay = 0.3
+    async with running(media, asr) as (host, observed):
+        await host.listen(media.offer(SPEECH, paced=True), ENGLISH, nothing)
+        await nothing_left(media, host, asr)
+    assert observed.seconds == [pytest.approx(0.4, abs=0.15)]
 
 
 async def test_all_fail(media: FakeMedia, caplog: pytest.LogCaptureFixture) -> None:

@@ -4,98 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from adapter.ami.client import AmiClient
-from adapter.ami.client import Times as AmiTimes
-from adapter.ami.monitors import Monitors
-from adapter.core.faults import AsteriskDown, RecordingFailed
-from adapter.core.ids import CallId, ChannelId, RecordingId
+from adapter.core.faults import RecordingFailed
+from adapter.core.ids import ChannelId, RecordingId
 from adapter.core.kept import KeptRecording, KeptState
+from adapter.core.model import CallState
 from adapter.media import wav
-from adapter.media.recordings import Recorder, Recordings, Times
-from adapter.store.recordings import RecordingStore
-from adapter.store.sqlite import open_database
-from tests.fakes.ami import UNFINISHED, FakeAmi
-
-CHANNEL = ChannelId("call-1.leg1")
-ONE = RecordingId("11111111-0000-4000-8000-00ff00000001")
-TWO = RecordingId("22222222-0000-4000-8000-00ff00000001")
-NOON = datetime(2026, 11, 21, 12, tzinfo=UTC).timestamp()
-DAY = 86400.0
-
-
-class House:
-    """Everything around the recorder. `now` is its clock."""
-
-    def __init__(self, folder: Path, connection: sqlite3.Connection, ami: FakeAmi) -> None:
-        self.ami = ami
-        self.now = NOON
-        self.folder = folder
-        self.rows = RecordingStore(connection)
-        self.recordings = self.recordings_with(min_free=0)
-        times = AmiTimes(answer=0.4, delays=(0.01,))
-        self.client = AmiClient("127.0.0.1", ami.port, ami.username, ami.secret, times)
-        self.recorder = self.another_recorder()
-
-    def recordings_with(self, min_free: int) -> Recordings:
-        return Recordings(self.folder, self.rows, min_free, lambda: self.now)
-
-    def another_recorder(self, recordings: Recordings | None = None) -> Recorder:
-        """As after a restart of the adapter."""
-        times = Times(begin=0.1, end=0.15, look=0.01)
-        kept = recordings or self.recordings
-        return Recorder(kept, self.rows, Monitors(self.client), times)
-
-    def reserve(self, recording: RecordingId, name: str | None = None) -> KeptRecording:
-        row = KeptRecording(
-            id=recording,
-            contract="enablex",
-            owner="app-1",
-            call=CallId("call-1"),
-            name=name,
-            created_at=self.now,
-        )
-        assert self.recordings.reserve(row)
-        return row
-
-    def state(self, recording: RecordingId) -> KeptState:
-        row = self.rows.get(recording)
-        assert row is not None
-        return row.state
-
-    def found(self, recording: RecordingId) -> KeptRecording:
-        row = self.recordings.find(recording, "enablex", "app-1")
-        assert row is not None
-        return row
-
-    def files(self) -> list[str]:
-        return sorted(
-            str(one.relative_to(self.folder)) for one in self.folder.rglob("*") if one.is_file()
-        )
+from adapter.media.recordings import Recordings
+from tests.fakes.ami import UNFINISHED
+from tests.unit.build import outbound
+from tests.unit.recordings_house import CHANNEL, DAY, NOON, ONE, TWO, House, recordings_house
 
 
 @pytest.fixture
-def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    opened = open_database(tmp_path / "house.db")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-async def house(tmp_path: Path, connection: sqlite3.Connection) -> AsyncIterator[House]:
-    async with FakeAmi() as ami:
-        ami.channels[CHANNEL] = {}
-        house = House(tmp_path / "recordings", connection, ami)
-        house.client.start()
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with recordings_house(tmp_path) as house:
         yield house
-        await house.client.close()
 
 
 async def recorded(house: House, recording: RecordingId = ONE) -> KeptRecording:
@@ -176,18 +105,6 @@ async def test_start_and_save_may_be_asked_again(house: House) -> None:
     assert len(house.files()) == 3
 
 
-async def test_lost_answer_then_asked_again(house: House) -> None:
-    """AsteriskDown leaves it running: asked again it starts, and asked again it ends."""
-    house.reserve(ONE)
-    for action, order in (("MixMonitor", "start"), ("StopMixMonitor", "save")):
-        house.ami.cut(action, after=True)
-        with pytest.raises(AsteriskDown):
-            await getattr(house.recorder, order)(CHANNEL, ONE)
-        assert house.state(ONE) is KeptState.RUNNING
-        await getattr(house.recorder, order)(CHANNEL, ONE)
-    assert house.state(ONE) is KeptState.SAVED
-
-
 async def test_asterisk_writes_nothing(house: House) -> None:
     """It answers Success to a folder that it may not write to: the start fails, nothing runs."""
     house.reserve(ONE, "interview")
@@ -196,7 +113,7 @@ async def test_asterisk_writes_nothing(house: House) -> None:
         await house.recorder.start(CHANNEL, ONE)
     assert house.ami.monitors == {}
     assert house.state(ONE) is KeptState.FAILED
-    assert not house.recordings.taken("enablex", "app-1", "interview")
+    house.reserve(TWO, "interview")
     with pytest.raises(RecordingFailed):
         await house.recorder.start(CHANNEL, ONE)
     with pytest.raises(RecordingFailed):
@@ -238,6 +155,22 @@ async def test_nobody_reserved_it(house: House, recording: str) -> None:
     assert house.files() == []
 
 
+async def test_recorded_from_the_answer_on(house: House) -> None:
+    """Its row begins with it, as the call's; kept again after a restart, it is the same row."""
+    call = outbound(CallState.UP)
+    for now in (NOON, NOON + DAY):
+        house.now = now
+        house.recorder.keep(call, ONE)
+        await house.recorder.start(CHANNEL, ONE)
+    row = house.rows.get(ONE)
+    assert row is not None
+    assert (row.contract, row.owner, row.call) == (call.contract, call.owner, call.id)
+    assert (row.name, row.created_at, row.state) == (None, NOON, KeptState.RUNNING)
+    house.reserve(TWO, "interview")
+    house.recorder.keep(call, TWO)
+    assert house.rows.get(TWO) == house.row(TWO, "interview")
+
+
 async def test_disk_is_nearly_full(house: House) -> None:
     """Nothing is started; what runs goes on and is saved; no stereo file is made."""
     await recorded(house)
@@ -245,6 +178,7 @@ async def test_disk_is_nearly_full(house: House) -> None:
     house.reserve(TWO)
     with pytest.raises(RecordingFailed, match="too little space"):
         await house.another_recorder(full).start(CHANNEL, TWO)
+    assert house.state(TWO) is KeptState.FAILED
     with pytest.raises(OSError, match="too little space"):
         await full.stereo(house.found(ONE))
 
@@ -252,12 +186,12 @@ async def test_disk_is_nearly_full(house: House) -> None:
 async def test_reserve_and_release(house: House) -> None:
     """An order that was refused gives its name back; one that was started does not."""
     house.reserve(ONE, "interview")
-    assert house.recordings.taken("enablex", "app-1", "interview")
+    assert not house.recordings.reserve(house.row(TWO, "interview"))
     house.recordings.release(ONE)
     house.reserve(TWO, "interview")
     await house.recorder.start(CHANNEL, TWO)
     house.recordings.release(TWO)
-    assert house.recordings.taken("enablex", "app-1", "interview")
+    assert not house.recordings.reserve(house.row(ONE, "interview"))
 
 
 async def test_only_the_owner_finds_it(house: House) -> None:
@@ -338,14 +272,11 @@ async def test_file_that_cannot_be_removed(house: House) -> None:
     assert house.recordings.purge(NOON + 1) == 1
 
 
-async def test_folder_that_asterisk_could_not_be_told(
-    tmp_path: Path, connection: sqlite3.Connection
-) -> None:
+async def test_folder_that_asterisk_could_not_be_told(house: House, tmp_path: Path) -> None:
     """A comma or bracket in the path would end an argument: refused at the start of the server."""
-    rows = RecordingStore(connection)
     for folder in (tmp_path / "a,b", tmp_path / "a(b", tmp_path / "a b", Path("relative")):
         with pytest.raises(ValueError, match="plain path"):
-            Recordings(folder, rows, 0)
+            Recordings(folder, house.rows, 0)
 
 
 async def test_folder_is_private(house: House) -> None:

@@ -9,12 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from adapter.core import inputs as i
 from adapter.core.faults import StoreFailed
 from adapter.core.ids import CallId, RecordingId
 from adapter.core.kept import KeptRecording, KeptState
 from adapter.core.model import Saved
+from adapter.core.outputs import Step
+from adapter.store.calls import CallStore
+from adapter.store.outbox import OutboxStore
 from adapter.store.recordings import RecordingStore
 from adapter.store.sqlite import open_database
+from tests.unit.build import NOW, gone, place, run
 
 ONE = KeptRecording(
     id=RecordingId("11111111-0000-4000-8000-00ff00000001"),
@@ -67,7 +72,6 @@ def test_unknown_recording(store: RecordingStore) -> None:
 def test_name_is_used_once_by_an_owner(store: RecordingStore) -> None:
     """Another recording may have it only with another tenant or contract."""
     assert store.reserve(ONE)
-    assert store.taken("enablex", "app-1", "interview")
     assert not store.reserve(another(2))
     assert store.reserve(another(3, owner="app-2"))
     assert store.reserve(another(4, contract="voipnow"))
@@ -91,7 +95,6 @@ def test_failed_recording_gives_its_name_back(store: RecordingStore) -> None:
     """There is no file of that name."""
     store.reserve(ONE)
     store.failed(ONE.id)
-    assert not store.taken("enablex", "app-1", "interview")
     assert store.reserve(another(2))
 
 
@@ -136,3 +139,23 @@ def test_database_that_takes_nothing(connection: sqlite3.Connection, store: Reco
         store.reserve(ONE)
     with pytest.raises(StoreFailed):
         store.get(ONE.id)
+
+
+def test_failed_ones_of_live_calls(store: RecordingStore, connection: sqlite3.Connection) -> None:
+    """Placed, young, failed, and of a call that is live: with the channel of that call."""
+    calls = CallStore(connection, OutboxStore(connection).insert)
+    call = run(None, place()).call
+    over = run(run(None, place(2)).call, i.EndCall(), gone(run(None, place(2)).call)).call
+    for one in (call, over):
+        calls.save(Step(call=one), place(), NOW, ())
+    kept = [another(n, name=None, call=call.id) for n in range(1, 6)]
+    kept += [another(6, name=None, call=over.id), another(7, name=None)]
+    for row in kept:
+        store.reserve(row)
+        if row is not kept[1]:
+            store.place(row.id, "x")
+    store.saved(kept[2].id, SAVED)
+    for row in (kept[0], kept[1], kept[4], kept[5], kept[6]):
+        store.failed(row.id)
+    connection.execute("UPDATE recording SET created_at = 99 WHERE id = ?", (kept[4].id,))
+    assert store.left(100.0) == [(call.channel, kept[0].id)]

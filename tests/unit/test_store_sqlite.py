@@ -71,6 +71,19 @@ def test_the_settings_of_a_connection(tmp_path: Path, synchronous: Synchronous, 
     connection.close()
 
 
+@pytest.mark.parametrize("checkpoint", [True, False])
+def test_who_empties_the_log(tmp_path: Path, checkpoint: bool) -> None:
+    """A long log is written into the file by a commit, unless another program does that."""
+    file = tmp_path / "voice.db"
+    connection = connect(file, checkpoint=checkpoint)
+    connection.execute("CREATE TABLE t (x)")
+    before = file.stat().st_size
+    for _ in range(70):
+        connection.execute("INSERT INTO t VALUES (zeroblob(1 << 20))")
+    assert (file.stat().st_size > before + (1 << 20)) is checkpoint
+    connection.close()
+
+
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     """SQLite's own error, and the file is as it was."""
     file = tmp_path / "voice.db"

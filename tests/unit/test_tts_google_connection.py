@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from tests.unit.test_tts_google import Service
+from tests.fakes.google_tts import Service
 
 ACCOUNT = "voice@project-1.iam.gserviceaccount.com"
 CLIENT = """

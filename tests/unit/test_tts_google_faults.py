@@ -23,7 +23,7 @@ from adapter.plugin_api import (
     Unreachable,
     VoiceNotSupported,
 )
-from tests.unit.test_tts_google import Service, hello, spoken
+from tests.fakes.google_tts import Service, hello, spoken
 
 Code = grpc.StatusCode
 TEXT = "your balance is 12"

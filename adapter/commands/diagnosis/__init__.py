@@ -8,11 +8,14 @@ files, a channel without a far end and its recording are made and taken away aga
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
+import threading
 from collections.abc import AsyncGenerator, Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, ParamSpec, TypeVar
 
 import aiohttp
 from msgspec import Struct
@@ -20,7 +23,7 @@ from msgspec import Struct
 from adapter.ami.errors import AmiError
 from adapter.ari.errors import AriError
 from adapter.core.faults import Fault
-from adapter.store.sqlite import SchemaTooNew
+from adapter.store.sqlite import SchemaMismatch
 
 PATIENCE: Final = 5.0
 """Seconds for one check."""
@@ -28,7 +31,7 @@ PATIENCE: Final = 5.0
 State = Literal["ok", "warning", "failed"]
 _WORLD: Final = (
     *(OSError, ValueError, sqlite3.Error, aiohttp.ClientError),
-    *(AriError, AmiError, Fault, SchemaTooNew),
+    *(AriError, AmiError, Fault, SchemaMismatch),
 )
 """What the world may do to a check; anything else is a bug of ours."""
 
@@ -48,6 +51,8 @@ class Result(Struct, frozen=True):
 
 
 Results = AsyncGenerator[Result, None]
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,26 @@ class Check:
 
     name: str
     look: Callable[[], Results]
+
+
+class Unawaited(ThreadPoolExecutor):
+    """Threads that nobody waits for: a name server or a disk that hangs must not hold us up.
+
+    The default executor of a loop is waited for at its end, and its threads at that of the process.
+    """
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Run it in a thread of its own."""
+        future: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except _WORLD as error:
+                future.set_exception(error)
+
+        threading.Thread(target=run, daemon=True).start()
+        return future
 
 
 async def examine(checks: Iterable[Check], patience: float = PATIENCE) -> list[Result]:
@@ -85,5 +110,7 @@ def described(error: BaseException) -> str:
     """An error in one line."""
     if isinstance(error, OSError) and error.strerror:
         named = f"{error.filename}: " if error.filename else ""
+        if isinstance(error, ConnectionError) and error.errno:  # asyncio has words of its own
+            return os.strerror(error.errno)
         return f"{named}{error.strerror}"
     return " ".join(str(error).split()) or type(error).__name__

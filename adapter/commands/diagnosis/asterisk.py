@@ -1,27 +1,25 @@
-"""Asterisk as it is configured: version, application, AMI, clock, RTP ports, NAT.
+"""Asterisk as it is configured: version, application, AMI, clock, RTP ports.
 
-Whether audio goes both ways between it and us is `adapter.commands.diagnosis.audio`.
+Whether audio goes both ways between it and us is `adapter.commands.diagnosis.audio`, and SIP is
+`transports`, `sip_tls` and `endpoints` there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-import socket
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
-from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
 from adapter.ami.connection import Connection
-from adapter.ami.errors import AmiError, Refused
+from adapter.ami.errors import AmiError, NoAnswer, Refused
 from adapter.ari.client import AriClient
 from adapter.ari.errors import AriError, Unauthorized, Unavailable, Unreachable
 from adapter.commands.diagnosis import Result, Results
-from adapter.core.tenants import Trunk
 from adapter.settings import Asterisk
 
 OLDEST: Final = (22, 10, 1)
@@ -32,8 +30,43 @@ _RTP_LINE = re.compile(r"(rtpstart|rtpend)\s*=>?\s*(\d{1,5})", re.IGNORECASE)
 _RTP_DEFAULT = (5000, 31000)  # without rtp.conf (Asterisk 22, res_rtp_asterisk.c)
 _SKEW = 2.0  # seconds; webhooks and tokens tolerate much more
 _FEW_LEGS = 50
-_TRANSPORTS = ("transport-udp", "transport-tcp")  # asterisk-conf/adapter/pjsip.conf
-_ANYWHERE = ("192.0.2.1", 9)  # documentation (RFC 5737): nothing is sent there
+_LOGIN = 2.5  # seconds
+
+
+class Listing(Connection):
+    """A login to AMI that can ask for lists.
+
+    An action that is answered with a list is answered at once, and then come its items: as events,
+    whichever of these the user may have.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._items: asyncio.Queue[Mapping[str, str]] = asyncio.Queue()
+
+    def dispatch(self, item: object) -> None:
+        """Take an item."""
+        assert isinstance(item, Mapping)  # noqa: S101 - panoramisk's Message is one
+        self._items.put_nowait({name.lower(): str(value) for name, value in item.items()})
+
+    async def listed(self, action: str) -> list[Mapping[str, str]]:
+        """Ask for a list; its items, with their names in lower case.
+
+        Raises:
+            AmiError: see `Connection.ask`; or it was closed in the middle of the list.
+        """
+        await self.ask(action, {})
+        items: list[Mapping[str, str]] = []
+        while not items or items[-1].get("eventlist") != "Complete":
+            items.append(await self._items.get())
+            if not items[-1]:
+                raise NoAnswer(action, "the connection was closed")
+        return items[:-1]
+
+    def connection_lost(self, reason: object) -> None:
+        """Called by panoramisk."""
+        super().connection_lost(reason)
+        self._items.put_nowait({})
 
 
 def client(asterisk: Asterisk, app: str = "") -> AriClient:
@@ -44,17 +77,18 @@ def client(asterisk: Asterisk, app: str = "") -> AriClient:
 
 
 @asynccontextmanager
-async def manager(asterisk: Asterisk) -> AsyncIterator[Connection]:
+async def manager(asterisk: Asterisk) -> AsyncIterator[Listing]:
     """A login to AMI, as the settings say."""
     host = asterisk.ami_host or urlsplit(asterisk.url).hostname or "127.0.0.1"
     user = asterisk.ami_username or asterisk.username
     secret = asterisk.ami_password.reveal() or asterisk.password.reveal()
     try:
-        connection = await Connection.open(host, asterisk.ami_port, user, secret)
+        async with asyncio.timeout(_LOGIN):
+            connection = await Listing.open(host, asterisk.ami_port, user, secret)
     except Refused as error:
         advice = "asterisk.ami_username and ami_password are not those of manager.conf"
         raise AmiError(f"user {user} is refused ({error.message}); {advice}") from error
-    except OSError as error:
+    except OSError as error:  # a TimeoutError is one
         advice = "is manager.conf enabled, and are asterisk.ami_host and ami_port right?"
         raise AmiError(f"no answer from {host}:{asterisk.ami_port}; {advice}") from error
     try:
@@ -141,65 +175,3 @@ def ports(lines: Iterable[str]) -> Result:
     if legs < _FEW_LEGS:
         return Result("rtp", "warning", f"{text}; more calls than that get no audio")
     return Result("rtp", "ok", text)
-
-
-async def nat(asterisk: Asterisk, trunks: Iterable[Trunk]) -> Results:
-    """Whether trunks in the internet are told an address that they can reach."""
-    public = sorted(trunk.name for trunk in trunks if _is_public(trunk.uri))
-    if not public:
-        yield Result("nat", "ok", "no trunk is in the public internet")
-        return
-    async with client(asterisk) as asked:
-        found = [await asked.get_config("transport", name) for name in _TRANSPORTS]
-    transports = [one for one in found if one]
-    host = urlsplit(asterisk.url).hostname or ""
-    binds = [one["bind"] for one in transports if "bind" in one]
-    address = await asyncio.to_thread(_own_address, host, binds)
-    told = {one.get("external_media_address", "") for one in transports} - {""}
-    yield translation(public, address, told, known=bool(transports))
-
-
-def translation(public: list[str], address: str, told: set[str], *, known: bool) -> Result:
-    """Judge what carriers are told to send their audio to.
-
-    Args:
-        public: names of the trunks in the internet.
-        address: Asterisk's own.
-        told: in its place, by its transports.
-        known: whether there are transports of the names that we know.
-    """
-    if told:
-        return Result("nat", "ok", f"carriers are told {', '.join(sorted(told))}")
-    if ip_address(address).is_global:
-        return Result("nat", "ok", f"Asterisk's own address {address} is public")
-    unset = "no external_media_address is set" if known else "its transports have other names"
-    text = f"trunk {', '.join(public[:3])}: Asterisk is at {address}, which is not public, and "
-    advice = "there may be no audio (asterisk-conf/README.md)"
-    return Result("nat", "warning", f"{text}{unset}: {advice}")
-
-
-def _is_public(uri: str) -> bool:
-    """Whether a trunk is in the internet; a host name is taken to be."""
-    host = re.sub(r"^sips?:(?:[^@]*@)?", "", uri).partition(";")[0]
-    host = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    try:
-        return ip_address(host).is_global
-    except ValueError:
-        return "." in host
-
-
-def _own_address(host: str, binds: Iterable[str]) -> str:
-    """Where Asterisk's SIP is bound to, else its machine's address; this one's by its route."""
-    for bind in binds:
-        bound = bind.rpartition(":")[0].strip("[]")
-        if bound and not ip_address(bound).is_unspecified:
-            return bound
-    address = socket.gethostbyname(host)
-    if not ip_address(address).is_loopback:
-        return address
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(_ANYWHERE)
-        except OSError:  # no route to anywhere
-            return address
-        return str(probe.getsockname()[0])

@@ -9,23 +9,21 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
 import aiohttp
-from cryptography import x509
 from yarl import URL
 
-from adapter.commands.diagnosis import Result, Results, described
+from adapter.commands.diagnosis import Result, Results, certificates, described
 from adapter.outbox.egress import Policy
 from adapter.settings import Http
 
 _CONNECT: Final = 3.0  # seconds
 _AT_ONCE: Final = 16
 _MOST: Final = 64  # hosts that are connected to
-_SOON: Final = timedelta(days=14)
 _LARGEST: Final = 64 * 1024  # bytes of /readyz
 _UNREADY: Final = 503
 
@@ -91,14 +89,21 @@ async def server(http: Http) -> Results:
     if not http.port:
         yield Result("server", "ok", "http.port is 0: it takes any, so it was not looked for")
         return
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(http.host, http.host)  # noqa: S104
-    url = f"{'https' if http.tls_cert else 'http'}://{host}:{http.port}/readyz"
+    scheme = "https" if http.tls_cert else "http"
+    url = URL.build(scheme=scheme, host=_reached(http.host), port=http.port, path="/readyz")
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_CONNECT)) as session,
             session.get(url, ssl=False) as answer,  # its name is for others; see `tls`
         ):
             said = (await answer.content.read(_LARGEST)).decode(errors="replace")
+    except aiohttp.ClientConnectorSSLError:
+        text = f"port {http.port} has no TLS, as http.tls_cert wants it: restart the server"
+        yield Result("server", "failed", text)
+        return
+    except TimeoutError:
+        yield Result("server", "failed", f"port {http.port} is open and does not answer")
+        return
     except (aiohttp.ClientConnectorError, ConnectionError):
         yield Result("server", "ok", f"not running at port {http.port}")
         return
@@ -114,38 +119,62 @@ async def server(http: Http) -> Results:
 async def tls(http: Http) -> Results:
     """Whether the API's certificate can be used, and for how long."""
     if http.tls_cert and http.tls_key:
-        yield await asyncio.to_thread(certificate, http.tls_cert, http.tls_key, datetime.now(UTC))
+        yield await certificate(http, http.tls_cert, http.tls_key)
     elif _is_local(http.host):
         yield Result("tls", "ok", "off; only this machine can reach the port")
     elif http.base_url.startswith("https:"):
         yield Result("tls", "ok", "off; http.public_url says that a proxy has it")
+    elif _is_everywhere(http.host) and _is_local(called := URL(http.public_url or "").host or ""):
+        # In a container: which of the host's addresses has the port is not seen from within.
+        text = f"off; http.public_url says that we are called at {called}: publish the port there"
+        yield Result("tls", "ok", f"{text} alone")
     else:
         text = f"off at {http.host}: passwords cross the network in the clear, unless a proxy"
         yield Result("tls", "warning", f"{text} in front has TLS (http.tls_cert, http.public_url)")
 
 
-def certificate(cert: Path, key: Path, now: datetime) -> Result:
-    """Judge a certificate with its key, both PEM files."""
+async def certificate(http: Http, cert: Path, key: Path) -> Result:
+    """Judge the files of a certificate, and whether a server that runs has them."""
     try:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(cert, key, password=lambda: b"")  # do not ask for one
-        first = x509.load_pem_x509_certificates(cert.read_bytes())[0]
+        shown = await asyncio.to_thread(certificates.in_files, cert, key)
     except ssl.SSLError as error:
         text = f"{key} is not the key of {cert}, or has a password ({error.reason or error})"
         return Result("tls", "failed", text)
     except (OSError, ValueError) as error:
         return Result("tls", "failed", f"{cert}, {key}: {described(error)}")
-    end = first.not_valid_after_utc
-    if end <= now:
-        return Result("tls", "failed", f"{cert} expired at {end:%Y-%m-%d %H:%M} UTC: renew it")
-    if end - now < _SOON:
-        return Result("tls", "warning", f"{cert} expires at {end:%Y-%m-%d %H:%M} UTC: renew it")
-    return Result("tls", "ok", f"{cert} is good until {end:%Y-%m-%d}")
+    judged = certificates.judge("tls", shown, datetime.now(UTC), _mismatch(http, shown.names))
+    if judged.state == "failed" or not http.port:
+        return judged
+    try:
+        running = await certificates.at_port(_reached(http.host), http.port)
+    except (OSError, certificates.NoTls):  # `server` says whether it is there
+        return judged
+    if running.leaf != shown.leaf:
+        text = f"the server that runs has another certificate than {cert}: restart it"
+        return Result("tls", "warning", text)
+    return judged
+
+
+def _mismatch(http: Http, names: list[str]) -> str | None:
+    """Why clients won't find the name that they are told; unknown when it listens everywhere."""
+    host = URL(http.base_url).host or ""
+    if _is_everywhere(host) or certificates.covers(names, host):
+        return None
+    return f"not for {host}, which applications are told (http.public_url)"
+
+
+def _reached(host: str) -> str:
+    """Where a server that listens there is reached from its own machine."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104
 
 
 def _origin(url: str) -> str:
     """Scheme, host and port: path and query may be secret."""
     return str(URL(url).origin())
+
+
+def _is_everywhere(host: str) -> bool:
+    return certificates.is_address(host) and ip_address(host).is_unspecified
 
 
 def _is_local(host: str) -> bool:

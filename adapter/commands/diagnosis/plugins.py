@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from adapter import registry
-from adapter.commands.diagnosis import PATIENCE, Result, Results
+from adapter.commands.diagnosis import PATIENCE, Result, Results, Unawaited
 from adapter.plugin_api import ASR, TTS, Unreachable
 from adapter.registry import PluginFault
 from adapter.settings import Plugins
@@ -46,6 +46,7 @@ def starts(kind: Kind, name: str, settings: Plugins) -> Result:
 async def _start_and_close(
     kind: str, name: str, tables: Mapping[str, Mapping[str, object]]
 ) -> None:
+    asyncio.get_running_loop().set_default_executor(Unawaited())
     async with asyncio.timeout(PATIENCE - 1):
         started: Iterable[TTS | ASR]
         if kind == "tts":

@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import Final
 
 from adapter.commands.diagnosis import PATIENCE, Result, Results
-from adapter.core.tenants import Trunk
+from adapter.core.tenants import Phone, Trunk
 from adapter.settings import Settings
-from adapter.store.backup import open_reader
+from adapter.store.backup import open_quietly
 from adapter.store.inventory import Inventory
 from adapter.store.provisioning import ProvisioningStore
-from adapter.store.sqlite import SchemaTooNew, pending
+from adapter.store.sqlite import SchemaMismatch, pending
 
 _LITTLE: Final = 1 << 30  # bytes
+_LONG: Final = 512 << 20  # bytes of the write-ahead log; a server on its own keeps it below 64 MB
+_BROKEN: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _STEPS: Final = 100_000  # of SQLite's machine, between two looks at the clock
 _TENANTS: Final = 1000
 
@@ -32,10 +34,12 @@ class Provisioned:
 
     Attributes:
         trunks: all of them.
+        phones: likewise.
         urls: where webhooks and questions go.
     """
 
     trunks: tuple[Trunk, ...] = ()
+    phones: tuple[Phone, ...] = ()
     urls: frozenset[str] = frozenset()
 
 
@@ -84,28 +88,33 @@ def whole(path: Path, patience: float = PATIENCE - 1) -> Result:
         return Result(name, "warning", f"{path} is not there yet; `ari-voice serve` makes it")
     limit = time.monotonic() + patience
     try:
-        with closing(open_reader(path)) as connection:
+        with closing(open_quietly(path)) as connection:
             due = pending(connection)
             connection.set_progress_handler(lambda: time.monotonic() > limit, _STEPS)
             found = [str(line) for (line,) in connection.execute("PRAGMA quick_check(3)")]
-    except SchemaTooNew as error:
+    except SchemaMismatch as error:
         return Result(name, "failed", str(error))
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
             return Result(name, "warning", f"{path} is too large to be checked in {patience:g} s")
-        return Result(name, "failed", f"{path}: {error}; restore a backup")
+        broken = getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN
+        return Result(name, "failed", f"{path}: {error}{'; restore a backup' if broken else ''}")
     if found != ["ok"]:
         return Result(name, "failed", f"{path} is damaged ({found[0]}): restore a backup")
     if due:
-        text = f"{len(due)} migrations are due: the next start makes a backup and applies them"
-        return Result(name, "warning", text)
+        text = f"{path} is of an earlier version: the next start of the server makes a backup and "
+        return Result(name, "warning", f"{text}applies {', '.join(due)}; commands wait for that")
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() and log.stat().st_size > _LONG:
+        text = f"{log} has {log.stat().st_size >> 20} MiB: something reads {path} without an end"
+        return Result(name, "warning", f"{text} (an open sqlite3, a copy), and keeps it from us")
     return Result(name, "ok", f"{path} is whole, and of this version")
 
 
 def provisioned(path: Path) -> Provisioned:
     """What a database has; nothing when it can't be read, which is `whole`'s to say."""
     try:
-        with closing(open_reader(path)) as connection:
+        with closing(open_quietly(path)) as connection:
             return _provisioned(connection)
     except sqlite3.Error:
         return Provisioned()
@@ -123,5 +132,6 @@ def _provisioned(connection: sqlite3.Connection) -> Provisioned:
             urls |= {domain.callback_url, domain.fallback_url, domain.alarm_url}
     return Provisioned(
         trunks=tuple(store.trunks()),
+        phones=tuple(store.phones()),
         urls=frozenset(url for url in urls if url is not None),
     )

@@ -20,9 +20,9 @@ from adapter.contracts.enablex.dialling import Dialling
 from adapter.contracts.enablex.inbound import context_of
 from adapter.contracts.enablex.own_call import own_call
 from adapter.contracts.enablex.playing import Playing
-from adapter.contracts.enablex.ports import Ports, held, must_be_reachable, reserve
+from adapter.contracts.enablex.ports import Ports, held, must_be_reachable
 from adapter.contracts.http import json_response, read_body, send_first
-from adapter.core.ids import CallId, RecordingId, channel_of
+from adapter.core.ids import RecordingId, channel_of
 from adapter.core.inputs import (
     AcceptCall,
     EndCall,
@@ -115,7 +115,7 @@ class Voice:
             max_duration=self._ports.max_duration,
             on_answer=on_answer,
             connect_on_answer=self._connection(app, body),
-            record_on_answer=self._recording(app, call, body),
+            record_on_answer=self._recording(body),
             detection=self._detection(app, number, body),
             context=context,
         )
@@ -126,14 +126,12 @@ class Voice:
             return None
         return self._dialling.leg(app, wanted.from_ or body.from_, wanted.to, wanted.timeout)
 
-    def _recording(self, app: App, call: CallId, body: parse.CallRequest) -> RecordingOrder | None:
+    def _recording(self, body: parse.CallRequest) -> RecordingOrder | None:
         if not body.auto_record:
             return None
         if not self._ports.recording_ready():
             raise problems.recording_failed()
-        order = RecordingOrder(id=RecordingId(self._ports.new_id()))
-        reserve(self._ports, app.id, call, order)
-        return order
+        return RecordingOrder(id=RecordingId(self._ports.new_id()))
 
     def _detection(self, app: App, number: OwnNumber, body: parse.CallRequest) -> Detection | None:
         wanted = body.voicemail_detection

@@ -86,7 +86,8 @@ class Call:
         admission: the caller is asked for a code first; None when not, or no more.
         asks: its application is asked what comes next; otherwise it commands by itself.
         on_answer: prompts to be played one after the other once the call is up.
-        connect_on_answer: whom it is joined with after these.
+        connect_on_answer: whom it is joined with after these; not when a machine answers.
+        connect_kept: the same, by a command that came before the answer and is owed an outcome.
         record_on_answer: recorded from the answer on.
         detection: an answering machine is looked for at the answer; None: it is not.
         machine: what the detection has found; None when it found nothing or was not asked.
@@ -124,6 +125,7 @@ class Call:
     admission: Admission | None = None
     on_answer: tuple[PromptOrder, ...] = ()
     connect_on_answer: LegOrder | None = None
+    connect_kept: LegOrder | None = None
     record_on_answer: RecordingOrder | None = None
     detection: Detection | None = None
     machine: bool | None = None
