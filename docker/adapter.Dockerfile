@@ -42,15 +42,19 @@ ENV PATH=/opt/ari-voice/bin:$PATH \
     ARI_VOICE_DATABASE__PATH=/var/lib/ari-voice/database/ari-voice.db \
     ARI_VOICE_MEDIA__FOLDER=/var/lib/ari-voice/media \
     ARI_VOICE_RECORDINGS__FOLDER=/var/lib/ari-voice/recordings
-COPY docker/healthcheck.py docker/secrets.sh /opt/ari-voice/
+COPY docker/healthcheck.py /opt/ari-voice/
 WORKDIR /var/lib/ari-voice
 USER 10001:10001
 
 # The example application of compose.yaml's profile `sim`.
 FROM runtime AS example
 COPY --from=build-example /opt/ari-voice /opt/ari-voice
+COPY docker/secrets.sh /opt/ari-voice/
 COPY docker/sim /opt/ari-voice/sim
 COPY examples /opt/ari-voice/examples
+RUN install -d -m 0750 /var/lib/ari-voice/demo
+LABEL org.opencontainers.image.title="ari-voice-example" \
+    org.opencontainers.image.description="Example application of ari-voice-adapter"
 
 FROM runtime AS adapter
 COPY --from=build /opt/ari-voice /opt/ari-voice
@@ -59,5 +63,7 @@ EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s \
     CMD ["python3", "/opt/ari-voice/healthcheck.py"]
+LABEL org.opencontainers.image.title="ari-voice-adapter" \
+    org.opencontainers.image.description="Voice API server on Asterisk"
 ENTRYPOINT ["ari-voice"]
 CMD ["serve"]

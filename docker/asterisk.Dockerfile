@@ -21,6 +21,8 @@ RUN groupadd --gid 10001 ari-voice \
     && useradd --uid 10001 --gid 10001 --home-dir /var/lib/ari-voice --shell /usr/sbin/nologin ari-voice \
     && install -d -m 0750 -o ari-voice -g ari-voice /var/lib/ari-voice /var/lib/ari-voice/asterisk \
         /var/lib/ari-voice/media /var/lib/ari-voice/recordings /var/lib/ari-voice/secrets
+# compose.yaml's service `secrets` runs it.
+COPY docker/secrets.sh /opt/ari-voice/
 # Where the launcher keeps its lock: in memory, the root file system may be read-only.
 ENV ARI_VOICE_CACHE=/tmp/ari-voice
 WORKDIR /var/lib/ari-voice
@@ -29,5 +31,7 @@ EXPOSE 5060/udp 5060/tcp 5061/tcp
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s \
     CMD ["asterisk", "-C", "/var/lib/ari-voice/asterisk/etc/asterisk.conf", "-rx", "core waitfullybooted"]
+LABEL org.opencontainers.image.title="ari-voice-asterisk" \
+    org.opencontainers.image.description="Asterisk 22 of Debian with the configuration of ari-voice-adapter"
 ENTRYPOINT ["launcher"]
 CMD ["run", "--dir", "/var/lib/ari-voice/asterisk"]

@@ -12,16 +12,19 @@ import sys
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 
 SECONDS = 4.0
+ALL = ("", "0.0.0.0", "::")  # noqa: S104 - listening there, it is asked at loopback
 
 
 def main() -> int:
-    """Ask the server in this container, at the port that its settings in the environment say."""
+    """Ask the server in this container, at the address that its settings in the environment say."""
+    host = os.environ.get("ARI_VOICE_HTTP__HOST", "")
+    address = "127.0.0.1" if host in ALL else host
     port = int(os.environ.get("ARI_VOICE_HTTP__PORT") or 8080)
-    connection = HTTPConnection("127.0.0.1", port, timeout=SECONDS)
+    connection = HTTPConnection(address, port, timeout=SECONDS)
     if os.environ.get("ARI_VOICE_HTTP__TLS_CERT"):
-        # it is ourselves: the certificate is for another name than 127.0.0.1
+        # it is ourselves: the certificate is for a name, not for this address
         context = ssl._create_unverified_context()  # noqa: S323
-        connection = HTTPSConnection("127.0.0.1", port, timeout=SECONDS, context=context)
+        connection = HTTPSConnection(address, port, timeout=SECONDS, context=context)
     try:
         connection.request("GET", "/livez")
         return int(connection.getresponse().status != 200)

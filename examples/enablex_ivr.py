@@ -49,7 +49,9 @@ class Ivr:
     async def react(self, event: dict[str, Any]) -> None:
         """What comes next in the dialogue."""
         call = f"/voice/v1/call/{event['voice_id']}"
-        match event.get("state") or event.get("playstate"):
+        name = event.get("state") or event.get("playstate")
+        log.info("%s %s %s", event["voice_id"], name, event.get("digit", ""))
+        match name:
             case "incomingcall":
                 await self._ask("PUT", f"{call}/accept")
             case "connected" | "menutimeout":
@@ -94,6 +96,7 @@ IVR = web.AppKey("ivr", Ivr)
 
 def main() -> None:
     """Serve on 127.0.0.1:8300, or HOST:PORT, for the server and app that the environment names."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     env = os.environ
     app = application(
         env.get("API_URL", "http://127.0.0.1:8200"),
@@ -101,7 +104,8 @@ def main() -> None:
         env["APP_KEY"],
         env["WEBHOOK_SECRET"],
     )
-    web.run_app(app, host=env.get("HOST", "127.0.0.1"), port=int(env.get("PORT", "8300")))
+    host, port = env.get("HOST", "127.0.0.1"), int(env.get("PORT", "8300"))
+    web.run_app(app, host=host, port=port, access_log=None)
 
 
 if __name__ == "__main__":

@@ -8,11 +8,14 @@ and wait for a key; with one: say what was chosen, and hang up. Run it with
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from typing import Any
 
 import jwt
 from aiohttp import web
+
+log = logging.getLogger(__name__)
 
 MENU = "Welcome to the demonstration. Press one for the time of day, or two to say good bye."
 ANSWERS = {
@@ -48,11 +51,14 @@ def application(public_key: str) -> web.Application:
             raise web.HTTPUnauthorized from error
         if claims["body_sha256"] != hashlib.sha256(await request.read()).hexdigest():
             raise web.HTTPUnauthorized
-        match request.match_info["question"]:
+        question, asked = request.match_info["question"], await request.json()
+        digits = asked.get("dtmfParams", {}).get("dtmfMatch", "")
+        log.info("%s %s %s", asked.get("sessionId"), question, digits)
+        match question:
             case "newCall":
                 return web.json_response({"action": "ivr"})
             case "getIvrCommand":
-                return web.json_response(command(await request.json()))
+                return web.json_response(command(asked))
             case _:  # callNotify, callAnswered, callEvent, sessionCompleted: nice to know
                 return web.json_response({})
 
@@ -62,8 +68,10 @@ def application(public_key: str) -> web.Application:
 
 
 if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     web.run_app(
         application(os.environ["CALLBACK_PUBLIC_KEY"]),
         host="127.0.0.1",
         port=int(os.environ.get("PORT", "8301")),
+        access_log=None,
     )

@@ -1,7 +1,7 @@
 """The container files agree with each other, with the launcher and with the settings.
 
-They are read here, not run: that they build and that calls go through them was seen once, and
-stands in docs/transcripts/containers.md.
+They are read here, not run: that they build and that calls go through them was seen with Docker,
+and stands in docs/transcripts/containers.md.
 """
 
 from __future__ import annotations
@@ -10,76 +10,49 @@ import asyncio
 import re
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from aiohttp import web
 
 from adapter.configuration import load
 from adapter.settings import PREFIX, Settings, described
+from tests.container_files import (
+    COMPOSE,
+    DOCKER,
+    DOCKERFILES,
+    ROOT,
+    compose,
+    defaults,
+    example,
+    services,
+    steps,
+)
 
-ROOT = Path(__file__).parents[1]
-DOCKER = ROOT / "docker"
-DOCKERFILES = sorted(DOCKER.glob("*.Dockerfile"))
-COMPOSE = [DOCKER / "compose.yaml", DOCKER / "compose.host.yaml"]
 SECRETS = "/var/lib/ari-voice/secrets"
 OF_COMPOSE = {"COMPOSE_FILE", "COMPOSE_PROFILES"}
 """Docker Compose's own variables."""
+OF_PLUGINS = {"GOOGLE_APPLICATION_CREDENTIALS"}
+"""Variables that a plug-in's library reads; env_file hands them on."""
+NOT_IN_EXAMPLE = {
+    "ARI_VOICE_ADMIN__TOKEN": "the secret is made at the first start",
+    "ARI_VOICE_ADMIN__TOKEN_FILE": "compose.yaml sets it",
+    "ARI_VOICE_ASTERISK__*": "compose.yaml: there is one Asterisk, and it is beside the adapter",
+    "ARI_VOICE_DATABASE__PATH": "the image sets it: a volume",
+    "ARI_VOICE_HTTP__HOST": "compose.yaml sets it",
+    "ARI_VOICE_HTTP__PORT": "compose.yaml sets it; outside it is API_PORT",
+    "ARI_VOICE_MEDIA__FOLDER": "the image sets it: a volume",
+    "ARI_VOICE_RECORDINGS__FOLDER": "the image sets it: a volume",
+    "ARI_VOICE_RETENTION__ANSWERS_HOURS": "seldom worth a change",
+    "ARI_VOICE_WEBHOOKS__CONCURRENCY": "seldom worth a change",
+    "ARI_VOICE_WEBHOOKS__RETRY": "seldom worth a change",
+}
+"""Settings that do not stand in .env.example, and why."""
 
 sys.path.insert(0, str(ROOT / "asterisk-conf"))
 from launcher import cli, debian  # noqa: E402
-
-_VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)(:?-)?((?:[^{}]|\$\{[^{}]*\})*)\}")
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML with the tag of Compose that takes a value of another file away."""
-
-
-_Loader.add_constructor("!reset", lambda loader, node: None)
-
-
-def compose(file: Path) -> dict[str, Any]:
-    """A compose file as it is written."""
-    loaded: dict[str, Any] = yaml.load(file.read_text(), _Loader)  # noqa: S506 - a SafeLoader
-    return loaded
-
-
-def filled(text: str, environ: dict[str, str] | None = None) -> str:
-    """Text with each ${NAME:-default} as Compose fills it in."""
-    environ = environ or {}
-
-    def value(found: re.Match[str]) -> str:
-        name, operator, default = found.groups()
-        given = environ.get(name)
-        if given is None or (operator == ":-" and not given):
-            return filled(default, environ)
-        return given
-
-    return _VARIABLE.sub(value, text)
-
-
-def services(name: str = "compose.yaml") -> dict[str, Any]:
-    """The services of a compose file with the default of every variable."""
-    loaded: dict[str, Any] = yaml.load(filled((DOCKER / name).read_text()), _Loader)["services"]  # noqa: S506
-    return loaded
-
-
-def steps(dockerfile: Path) -> list[tuple[str, str]]:
-    """The instructions of a Dockerfile and their arguments, each on one line."""
-    lines = [line for line in dockerfile.read_text().splitlines() if not line.startswith("#")]
-    joined = re.sub(r"\\\n\s*", "", "\n".join(lines))
-    pairs = [line.split(maxsplit=1) for line in joined.splitlines() if line.strip()]
-    return [(instruction, arguments) for instruction, arguments in pairs]
-
-
-def example() -> dict[str, str]:
-    """Every variable of .env.example, as if its # had been taken away."""
-    lines = re.findall(r"^#?([A-Z][A-Z0-9_]*)=(.*)$", (ROOT / ".env.example").read_text(), re.M)
-    assert len({name for name, _ in lines}) == len(lines)
-    return dict(lines)
 
 
 @pytest.mark.parametrize("file", DOCKERFILES, ids=lambda file: file.name)
@@ -126,16 +99,25 @@ def test_asterisk_image_has_what_the_launcher_unpacks() -> None:
 @pytest.mark.parametrize("file", COMPOSE, ids=lambda file: file.name)
 def test_every_variable_is_in_the_example(file: Path) -> None:
     """Who reads .env.example knows every variable of the compose files."""
-    names = set(re.findall(r"\$\{([A-Z0-9_]+)", file.read_text()))
-    assert names
-    assert names <= set(example())
+    assert defaults(file)
+    assert set(defaults(file)) <= set(example())
 
 
 def test_example_has_nothing_that_does_not_exist() -> None:
     """Each variable of .env.example is one of a compose file or a setting."""
-    used = {name for file in COMPOSE for name in re.findall(r"\$\{([A-Z0-9_]+)", file.read_text())}
-    used |= {setting.variable for setting in described()} | OF_COMPOSE
+    used = {name for file in COMPOSE for name in defaults(file)}
+    used |= {setting.variable for setting in described()} | OF_COMPOSE | OF_PLUGINS
     assert set(example()) <= used
+
+
+def test_example_has_every_other_setting() -> None:
+    """A setting stands in .env.example, or above with the reason why it does not; never in both."""
+    settings = {setting.variable for setting in described()}
+    left_out = {
+        name for name in settings if any(fnmatch(name, pattern) for pattern in NOT_IN_EXAMPLE)
+    }
+    assert settings - set(example()) == left_out
+    assert all(any(fnmatch(name, one) for name in settings) for one in NOT_IN_EXAMPLE)
 
 
 def test_example_loads() -> None:
@@ -149,14 +131,13 @@ def test_example_loads() -> None:
 def test_defaults_of_the_example_are_true() -> None:
     """What .env.example shows is what happens without it; examples and overrides are named here."""
     examples = {"SIP_ADDRESS", "EXTERNAL_ADDRESS", "ARI_VOICE_HTTP__PUBLIC_URL"} | OF_COMPOSE
-    examples |= {"SIP_TLS_CERT", "SIP_TLS_KEY"}
+    examples |= {"SIP_TLS_CERT", "SIP_TLS_KEY", "SIP_TLS_CA"} | OF_PLUGINS
     examples |= {f"ARI_VOICE_HTTP__{name}" for name in ("TRUSTED_PROXIES", "TLS_CERT", "TLS_KEY")}
-    text = COMPOSE[0].read_text()
-    compose_defaults = {found[1]: found[3] for found in _VARIABLE.finditer(text)}
-    setting_defaults = {one.variable: re.sub(r'[\["\]]', "", one.default) for one in described()}
-    defaults = setting_defaults | compose_defaults
+    known = {one.variable: re.sub(r'[\["\]]', "", one.default) for one in described()}
+    for file in reversed(COMPOSE):
+        known |= defaults(file)
     shown = {name: value for name, value in example().items() if name not in examples}
-    assert shown == {name: defaults[name] for name in shown}
+    assert shown == {name: known[name] for name in shown}
 
 
 def environment(name: str, *files: str) -> dict[str, str]:
@@ -213,7 +194,7 @@ def test_on_the_host_nothing_inner_is_open() -> None:
     assert "--web.listen-address=127.0.0.1:9090" in host["prometheus"]["command"]
     assert host["grafana"]["environment"]["GF_SERVER_HTTP_ADDR"] == "127.0.0.1"
     assert {service["network_mode"] for service in host.values()} == {"host"}
-    assert all(service["ports"] is None for service in host.values())
+    assert all(service["ports"] == [] for service in host.values())
 
 
 def test_nothing_is_published_to_the_world() -> None:
@@ -238,7 +219,7 @@ def test_every_path_exists() -> None:
 
 def test_every_volume_is_declared_and_ours_to_write() -> None:
     """A volume is declared and used; in our images its folder belongs to the user of the image."""
-    made = "".join(
+    made = " ".join(
         words for file in DOCKERFILES for _, words in steps(file) if "install -d" in words
     )
     used = set()
@@ -250,14 +231,89 @@ def test_every_volume_is_declared_and_ours_to_write() -> None:
     assert used == set(compose(COMPOSE[0])["volumes"])
 
 
-def test_ours_are_hardened() -> None:
-    """Each container of ours: no capabilities, no new privileges, a root that can't be written."""
+def test_every_container_is_hardened() -> None:
+    """No capabilities, no new privileges, bounded logs; in ours a root that can't be written."""
+    assert len(services()) == 8
+    for name, service in services().items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert set(service["logging"]["options"]) == {"max-size", "max-file"}, name
+        if service["image"].startswith("ari-voice-"):
+            assert service["read_only"] is True, name
+            assert service["ulimits"] == {"nofile": 65536}, name
+
+
+def test_example_application_has_secrets_of_its_own() -> None:
+    """What people try things with sees neither Asterisk's password nor the admin token."""
+    mounted = services()["application"]["volumes"]
+    assert mounted == ["demo:/var/lib/ari-voice/demo:ro"]
+    script = (DOCKER / "sim" / "application.sh").read_text()
+    assert SECRETS not in script
+    made = re.search(r"secrets\.sh \"\$demo\" (.+)", (DOCKER / "sim" / "provision.sh").read_text())
+    assert made is not None
+    assert set(re.findall(r"\$demo/([a-z-]+)", script)) <= set(made[1].split())
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md", "docs/containers.md"])
+def test_pages_name_secrets_that_are_made(page: str) -> None:
+    """Each file of the volumes `demo` and `secrets` that a command of a page reads is there."""
+    made = (DOCKER / "sim" / "provision.sh").read_text() + str(services()["secrets"]["command"])
+    read = re.findall(r"\b(?:demo|secrets)/((?:[a-z]+-)+[a-z]+)\b", (ROOT / page).read_text())
+    assert read
+    assert [name for name in read if name not in made] == []
+
+
+def test_what_waits_for_a_service_waits_for_its_check() -> None:
+    """Each service that goes on is checked, each second at first, so that `up --wait` is quick.
+
+    start_interval works within start_period alone, and Compose refuses one without the other.
+    """
+    ending = {
+        name
+        for service in services().values()
+        for name, wanted in service.get("depends_on", {}).items()
+        if wanted["condition"] == "service_completed_successfully"
+    }
+    assert ending == {name for name, one in services().items() if one["restart"] == "no"}
+    early = {"start_period": "30s", "start_interval": "1s"}
+    for name in set(services()) - ending:
+        check = services()[name]["healthcheck"]
+        assert {**check, **early} == check, name
+
+
+def test_each_image_is_built_once() -> None:
+    """One service builds an image, the others use it; no registry is asked for it.
+
+    Built by two services an image would be made twice; and `up` would pull what is not there yet.
+    """
     ours = [one for one in services().values() if one["image"].startswith("ari-voice-")]
-    assert len(ours) == 6
-    for service in ours:
-        assert service["cap_drop"] == ["ALL"]
-        assert service["security_opt"] == ["no-new-privileges:true"]
-        assert service["read_only"] is True
+    built = [one["image"] for one in ours if "build" in one]
+    assert sorted(built) == sorted({one["image"] for one in ours})
+    assert {one.get("pull_policy") for one in ours} == {"never"}
+
+
+def test_an_update_of_the_adapter_leaves_asterisk_alone() -> None:
+    """Asterisk waits for nothing of another image than its own.
+
+    Compose makes a container anew with each one that it waits for, and that would end all calls.
+    """
+    asterisk = services()["asterisk"]
+    waits_for = [services()[name] for name in asterisk["depends_on"]]
+    assert waits_for
+    assert {one["image"] for one in waits_for} == {asterisk["image"]}
+    assert not any("depends_on" in one for one in waits_for)
+
+
+def test_certificates_are_for_both_networks() -> None:
+    """SIP over TLS is the same with compose.host.yaml: all of the launcher's options, unset."""
+    given = {"SIP_TLS_CERT": "c.pem", "SIP_TLS_KEY": "k.pem", "SIP_TLS_CA": "a.pem"}
+    for file in COMPOSE:
+        command = services(file.name, given)["asterisk"]["command"]
+        words = [word for word in command if word.startswith("--tls-")]
+        wanted = ["--tls-cert=c.pem", "--tls-key=k.pem", "--tls-ca=a.pem", "--tls-port=5061"]
+        assert words == wanted
+        unset = options("asterisk", file.name)
+        assert (unset.tls_cert, unset.tls_key, unset.tls_ca) == ("", "", "")
 
 
 def test_docker_waits_for_the_drain() -> None:
@@ -279,26 +335,30 @@ def test_secrets_are_made_once(tmp_path: Path) -> None:
     assert {file.name for file in tmp_path.iterdir()} == {"one", "two"}
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "0.0.0.0"])
 @pytest.mark.parametrize(("status", "expected"), [(200, 0), (503, 1)])
-async def test_healthcheck(status: int, expected: int, aiohttp_server: Any) -> None:
-    """The image's health check asks /livez, and fails when that does, or when nobody answers."""
+async def test_healthcheck(host: str, status: int, expected: int, aiohttp_server: Any) -> None:
+    """The image's health check asks /livez, and fails when that does, or when nobody answers.
+
+    It asks at the address that the server listens on, as API_ADDRESS may make it.
+    """
     app = web.Application()
 
     async def livez(request: web.Request) -> web.Response:
         return web.Response(status=status)
 
     app.router.add_get("/livez", livez)
-    server = await aiohttp_server(app)
-    assert await check(server.port) == expected
+    server = await aiohttp_server(app, host=host)
+    assert await check(host, server.port) == expected
     await server.close()
-    assert await check(server.port) == 1
+    assert await check(host, server.port) == 1
 
 
-async def check(port: int) -> int | None:
-    """Run the health check against a port; returns its status."""
+async def check(host: str, port: int) -> int | None:
+    """Run the health check as a server there has it; returns its status."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         str(DOCKER / "healthcheck.py"),
-        env={"ARI_VOICE_HTTP__PORT": str(port)},
+        env={"ARI_VOICE_HTTP__HOST": host, "ARI_VOICE_HTTP__PORT": str(port)},
     )
     return await asyncio.wait_for(process.wait(), 10)
