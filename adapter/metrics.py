@@ -26,7 +26,7 @@ from prometheus_client import (
 from adapter.contracts import enablex, mediaservice
 from adapter.contracts.limits import Limit
 from adapter.contracts.throttle import Watcher
-from adapter.core.destinations import SIP_URI_ENDPOINT
+from adapter.core.destinations import trunk_of
 from adapter.core.inputs import (
     Admitted,
     CallArrived,
@@ -196,13 +196,6 @@ class TrunkMetrics(EngineObserver):
 
     def _count(self, endpoint: str, result: str) -> None:
         self._legs.labels(trunk_of(endpoint), result).inc()
-
-
-def trunk_of(endpoint: str) -> str:
-    """Name of the trunk in a dial string (`adapter.core.destinations`); "" when it has none."""
-    if endpoint.startswith(f"PJSIP/{SIP_URI_ENDPOINT}/"):
-        return ""  # its host may look like a trunk
-    return endpoint.partition("@trunk-")[2]
 
 
 def _declined(ending: Ending) -> bool:

@@ -293,6 +293,13 @@ def dial_string(destination: Destination, trunk: str) -> str:
     return _sealed(f"PJSIP/{SIP_URI_ENDPOINT}/{destination}")
 
 
+def trunk_of(endpoint: str) -> str:
+    """Name of the trunk in what `dial_string` made; "" when it goes through none."""
+    if endpoint.startswith(f"PJSIP/{SIP_URI_ENDPOINT}/"):
+        return ""  # its host may look like a trunk
+    return endpoint.partition("@trunk-")[2]
+
+
 def phone_dial_string(extension: str) -> str:
     """What Asterisk is told to dial for one of our own phones.
 

@@ -6,6 +6,7 @@ import asyncio
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -183,17 +184,18 @@ async def api(adapter: AdapterProcess, sink: WebhookSink) -> AsyncIterator[Api]:
         yield Api(session, sink)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def joining_adapter(
-    shared_asterisk: Instance, carrier: Carrier, tmp_path_factory: pytest.TempPathFactory
+@asynccontextmanager
+async def of_a_module(
+    folder: Path, asterisk: Instance, carrier: Carrier, ami_port: int | None = None
 ) -> AsyncIterator[tuple[AdapterProcess, WebhookSink]]:
     """An adapter for all tests of a module, and its application: starting takes seconds."""
-    if not shared_asterisk.running:
-        shared_asterisk.restart()
+    if not asterisk.running:
+        asterisk.restart()
     async with WebhookSink() as sink:
         process = AdapterProcess(
-            tmp_path_factory.mktemp("adapter"),
-            asterisk=shared_asterisk,
+            folder,
+            asterisk=asterisk,
+            ami_port=ami_port,
             carrier_sip_port=carrier.sip_port,
             event_url=sink.url(),
             webhook_port=sink.port,
@@ -203,6 +205,15 @@ async def joining_adapter(
         yield process, sink
         await process.stop()
         assert "Traceback" not in process.log(), process.log()[-4000:]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def joining_adapter(
+    shared_asterisk: Instance, carrier: Carrier, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[AdapterProcess, WebhookSink]]:
+    """See `of_a_module`."""
+    async with of_a_module(tmp_path_factory.mktemp("adapter"), shared_asterisk, carrier) as both:
+        yield both
 
 
 @pytest_asyncio.fixture(loop_scope="module")

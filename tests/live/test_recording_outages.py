@@ -18,7 +18,7 @@ from tests.live.adapter_process import AdapterProcess
 from tests.live.asterisk import Carrier, Instance
 from tests.live.audio import sides, story
 from tests.live.bridged_calls import CALLER, answered, order, over, told
-from tests.live.conftest import Api, Phones
+from tests.live.conftest import Api, Phones, of_a_module
 from tests.live.wire import Wire
 
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
@@ -46,20 +46,9 @@ async def joining_adapter(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[tuple[AdapterProcess, WebhookSink]]:
     """The adapter of all tests here, and its application."""
-    async with WebhookSink() as sink:
-        process = AdapterProcess(
-            tmp_path_factory.mktemp("adapter"),
-            asterisk=shared_asterisk,
-            ami_port=ami.port,
-            carrier_sip_port=carrier.sip_port,
-            event_url=sink.url(),
-            webhook_port=sink.port,
-        )
-        await process.cli("apply", "provision.toml")
-        await process.start()
-        yield process, sink
-        await process.stop()
-        assert "Traceback" not in process.log(), process.log()[-4000:]
+    folder = tmp_path_factory.mktemp("adapter")
+    async with of_a_module(folder, shared_asterisk, carrier, ami.port) as both:
+        yield both
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from sqlite_utils import Database, Migrations
 
 from adapter.cli import main
 from adapter.store.schema import migrations
@@ -25,6 +24,7 @@ from adapter.store.sqlite import (
     open_database,
     pending,
 )
+from tests.unit.earlier_versions import of_migrations
 
 ROOT = Path(__file__).parents[2]
 NAMES = [one.name for one in migrations._migrations]
@@ -60,11 +60,7 @@ def folder(tmp_path: Path) -> Path:
 def earlier(folder: Path) -> Path:
     """A database as a version with three migrations left it."""
     file = folder / "data" / "voice.db"
-    before = Migrations("ari-voice-adapter")
-    for one in migrations._migrations[:3]:
-        before(name=one.name)(one.fn)
-    with closing(connect(file)) as connection:
-        before.apply(Database(connection, execute_plugins=False))
+    of_migrations(file, 3).close()
     return file
 
 

@@ -16,6 +16,7 @@ import pytest
 from adapter import __version__, plugin_api
 from adapter.audio_metrics import RECOGNITION_FAULTS, SPEECH_FAULTS
 from adapter.core import inputs as i
+from adapter.core.destinations import trunk_of
 from adapter.core.ids import ChannelId
 from adapter.core.model import (
     CallState,
@@ -39,7 +40,6 @@ from adapter.core.outputs import (
 )
 from adapter.instruments import Instruments
 from adapter.media.recordings import NO_ANSWER, NO_ROOM, NOT_WRITTEN
-from adapter.metrics import trunk_of
 from adapter.plugin_api import BadRequest, PluginError, RecognitionError, SpeechError
 from adapter.process_metrics import database_bytes, free_bytes
 from adapter.settings import Database, Media, Plugins, Recordings, Settings

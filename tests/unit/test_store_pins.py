@@ -20,8 +20,8 @@ from adapter.store.outbox import OutboxStore
 from adapter.store.provisioning import Directory, ProvisioningStore
 from adapter.store.sqlite import migrate, open_database
 from tests.unit.build import NOW, admission, admitted, key, offer, up
+from tests.unit.earlier_versions import of_migrations
 from tests.unit.test_store_provisioning import APP, NUMBER, TRUNK, apply
-from tests.unit.test_store_sqlite import of_migrations
 
 OTHER = replace(APP, id="other")
 SHARED = replace(

@@ -10,16 +10,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlite_utils import Database, Migrations
 
 from adapter.core.message import Attempt, Message
 from adapter.core.tenants import Number
 from adapter.store.calls import CallStore
 from adapter.store.outbox import OutboxStore
 from adapter.store.provisioning import ProvisioningStore
-from adapter.store.schema import migrations
 from adapter.store.sqlite import SchemaTooNew, Synchronous, connect, migrate, open_database
 from tests.unit.build import call_id
+from tests.unit.earlier_versions import of_migrations
 
 ROOT = Path(__file__).parents[2]
 TABLES = {
@@ -113,16 +112,6 @@ def test_migrations_make_the_schema_once(tmp_path: Path) -> None:
     connection = open_database(tmp_path / "voice.db")
     assert connection.execute("SELECT value FROM meta WHERE key = 'mark'").fetchone() == ("1",)
     connection.close()
-
-
-def of_migrations(file: Path, count: int) -> sqlite3.Connection:
-    """A database as an earlier version left it, which had so many migrations."""
-    connection = connect(file)
-    earlier = Migrations("ari-voice-adapter")
-    for one in migrations._migrations[:count]:
-        earlier(name=one.name)(one.fn)
-    earlier.apply(Database(connection, execute_plugins=False))
-    return connection
 
 
 def test_webhooks_survive_the_leaner_outbox(tmp_path: Path) -> None:
