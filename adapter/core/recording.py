@@ -105,10 +105,13 @@ def follow(call: Call, parties: frozenset[ChannelId]) -> Take:
 def order_again(call: Call) -> tuple[Effect, ...]:
     """What its state has ordered; all orders may be given again.
 
-    Whether a monitor was renewed to its end can't be seen.
+    Whether a monitor was renewed to its end can't be seen. On a call whose end is ordered nothing
+    begins: what there is will be saved when its channel is gone.
     """
     recording = call.recording
     if recording is None:
+        return ()
+    if call.state is CallState.ENDING and recording.state is not RecordingState.SAVING:
         return ()
     if recording.state is RecordingState.RUNNING:
         parties = len(recording.heard)

@@ -376,9 +376,11 @@ def test_it_is_recorded_while_a_machine_is_looked_for() -> None:
 
 
 def test_what_is_ordered_again() -> None:
-    """Both orders may be given again; what runs needs none; a gone channel is not named."""
+    """Both orders may be given again, no start behind a hang-up; a gone channel is not named."""
     assert order_again(inbound(CallState.UP)) == ()
-    assert order_again(recording(RecordingState.STARTING)) == (RECORD,)
+    starting = recording(RecordingState.STARTING)
+    assert order_again(starting) == (RECORD,)
+    assert order_again(step(starting, i.EndCall(), NOW).call) == ()
     assert order_again(recording(RecordingState.RUNNING)) == ()
     saving = recording(RecordingState.SAVING)
     assert order_again(saving) == (save(),)
