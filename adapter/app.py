@@ -2,8 +2,8 @@
 
 Start: open the store, load the live calls, connect to Asterisk and compare (`adapter.engine.
 reconcile`), deliver what the outbox still has; the HTTP port opens last. Stop: not ready, no new
-calls, live calls go on up to a limit; then everything closes, and what is still up goes on in
-Asterisk until the next start.
+calls, live calls go on up to a limit, webhooks that are due are sent; then everything closes, and
+what is still up goes on in Asterisk until the next start.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ from adapter.store.upkeep import forget, keep_log_short
 log = logging.getLogger(__name__)
 
 ASTERISK_PATIENCE = 10.0  # then the port opens without it; /readyz says so
+LAST_WEBHOOKS = 5.0
 ORPHANS_EVERY = 30.0
 DAY = 86400.0
 
@@ -99,10 +100,15 @@ class Adapter:
         await self._failed.wait()
 
     async def drain(self, timeout: float) -> None:
-        """Take no new calls, and wait up to `timeout` seconds for the live ones."""
+        """Take no new calls, and wait up to `timeout` seconds for the live ones.
+
+        Then webhooks that are due are sent, for up to LAST_WEBHOOKS; whatever comes after that
+        goes at the next start.
+        """
         self._draining = True
         log.info("draining", extra={"calls": len(self._engine.live)})
         await self._engine.idle(timeout)
+        await self._outbox.close(LAST_WEBHOOKS)
 
     async def close(self) -> None:
         """Close everything, in the reverse order of the start."""
@@ -155,7 +161,6 @@ class Adapter:
             limits=OutboxLimits(concurrency=webhooks.concurrency, timeout=webhooks.timeout),
             observer=self._instruments.outbox,
         )
-        self._stack.push_async_callback(self._outbox.close, 5.0)
 
     def _build_asterisk(self) -> None:
         asterisk, calls = self._settings.asterisk, self._settings.calls

@@ -193,18 +193,20 @@ class Outbox:
                 await self._break_off()
 
     async def close(self, timeout: float) -> None:
-        """Begin nothing more, and give what is under way up to `timeout` seconds.
+        """Send what is due for up to `timeout` seconds, and then nothing more.
 
-        What is then still under way is broken off; its rows stay pending for the next start.
+        What is then still under way is broken off; its rows stay pending for the next start. While
+        this waits, `run` is to go on.
         """
+        until = time.monotonic() + timeout
+        while self._tasks and (left := until - time.monotonic()) > 0:
+            await asyncio.wait(self._tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
         self._closing = True
         self._wake.set()
         for timers in self._holds.values():
             for timer in timers:
                 timer.cancel()
         self._holds.clear()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=timeout)
         await self._break_off()
 
     def _expire(self, lane: str) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from adapter import app
-from tests.contract.stack import CALLEE, Stack
+from tests.contract.stack import CALLEE, Stack, eventually
 from tests.fakes.ari_model import Callee
 from tests.fakes.webhook_sink import HANG
 
@@ -177,6 +179,44 @@ async def test_webhook_that_was_under_way(stack: Stack) -> None:
     assert first.id == second.id
     assert first.body == second.body
     assert await finish(stack, call) == WHOLE
+
+
+async def test_last_webhooks_go_before_the_end(stack: Stack) -> None:
+    """SIGTERM: what is under way at the end of the last call, and what is behind it, goes once."""
+    call = await stack.connected()
+    stack.sink.script(HANG)
+    await stack.say(call)
+    await stack.sink.wait_for(lambda all_: "playfinished" in str(all_[-1].json))
+    await stack.hang_up(call)
+    draining = asyncio.create_task(stack.adapter.drain(20))
+    await eventually(lambda: not stack.adapter._engine.live)
+    stack.sink.resume()
+    await draining
+    await stack.stop()
+    assert stack.names(call) == ["ringing", "connected", "playfinished", "disconnected"]
+    assert len({*stack.sink.ids}) == len(stack.sink.ids) == 4
+    await stack.start()
+    await stack.quiet()
+
+
+async def test_impatient_end(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second signal does not wait for a webhook that hangs: it is sent again at the start."""
+    monkeypatch.setattr(app, "LAST_WEBHOOKS", 3600.0)
+    call = await stack.connected()
+    stack.sink.script(HANG)
+    await stack.hang_up(call)
+    await stack.sink.wait_for(3)
+    draining = asyncio.create_task(stack.adapter.drain(20))
+    await eventually(lambda: not stack.adapter._engine.live)
+    await asyncio.sleep(0.1)
+    assert not draining.done()
+    draining.cancel()
+    async with asyncio.timeout(20):
+        await stack.stop()
+    stack.sink.resume()
+    await stack.start()
+    await stack.sink.wait_for(lambda all_: all_[-1].id == all_[2].id and len(all_) == 4)
+    assert stack.names(call) == WHOLE
 
 
 async def test_many_restarts(stack: Stack) -> None:

@@ -155,8 +155,8 @@ async def test_down_for_a_while(house: House, sink: WebhookSink) -> None:
     assert [r.id for r in got if r.json["lane"] == "a"] == ["m1", "m3"]
 
 
-async def test_close_lets_what_is_under_way_finish(house: House, sink: WebhookSink) -> None:
-    """At the end, attempts under way are waited for, and nothing new begins."""
+async def test_close_sends_what_is_due(house: House, sink: WebhookSink) -> None:
+    """Attempts under way are waited for, and what is due follows; then nothing begins."""
     sink.script(HANG)
     async with house.running() as outbox:
         outbox.notify(house.write(sink.url(), "call-1", "call-1"))
@@ -166,8 +166,27 @@ async def test_close_lets_what_is_under_way_finish(house: House, sink: WebhookSi
         outbox.notify(house.write(sink.url(), "call-2"))
         sink.resume()
         await closing
+        outbox.notify(house.write(sink.url(), "call-3"))
+        await asyncio.sleep(0.1)
+    assert house.states() == ["delivered", "delivered", "delivered", "pending"]
+    assert sorted(sink.ids) == ["m1", "m2", "m3"]
+
+
+async def test_close_does_not_wait_for_another_attempt(house: House, sink: WebhookSink) -> None:
+    """What was refused is tried again at the next start, and what is behind it waits."""
+    house.schedule = Schedule((60.0,), jitter=0.0)
+    sink.script(HANG, 500)
+    async with house.running() as outbox:
+        outbox.notify(house.write(sink.url(), "call-1"))
+        await sink.wait_for(1)
+        outbox.notify(house.write(sink.url(), "call-2", "call-2"))
+        await sink.wait_for(2)
+        begun = time.monotonic()
+        closing = asyncio.create_task(outbox.close(20.0))
+        sink.resume()
+        await closing
+        assert time.monotonic() - begun < 10
     assert house.states() == ["delivered", "pending", "pending"]
-    assert sink.ids == ["m1"]
 
 
 async def test_close_does_not_wait_for_ever(house: House, sink: WebhookSink) -> None:
