@@ -12,7 +12,12 @@ from collections.abc import Iterable
 
 from adapter.ari.client import AriClient
 from adapter.ari.errors import Refused
-from adapter.core.destinations import SIP_URI_ENDPOINT, phone_endpoint, trunk_endpoint
+from adapter.core.destinations import (
+    SIP_URI_ENDPOINT,
+    is_of_ours,
+    phone_endpoint,
+    trunk_endpoint,
+)
 from adapter.core.tenants import Phone, Trunk
 
 log = logging.getLogger(__name__)
@@ -71,7 +76,8 @@ class Endpoints:
         """Create or update them; one that Asterisk refuses is logged and left out.
 
         What an earlier push made and this one does not is deleted: whole trunks and phones, and
-        the registration of a trunk that does not register any more.
+        the registration of a trunk that does not register any more. So is what a push before our
+        start made: who was removed while the adapter was down neither calls nor registers.
 
         Args:
             trunks: all there are.
@@ -93,6 +99,8 @@ class Endpoints:
         if anew:
             self._pushed = {one: {} for one in self._pushed} | self._of_trunks(trunks)
         all_taken = await self._delete(self._pushed.keys() - named)
+        if anew:
+            await self._delete_forgotten(named)
         for kind, name, objects in wanted:
             all_taken &= await self._try(kind, name, objects)
         return all_taken
@@ -111,6 +119,23 @@ class Endpoints:
             log.warning("not deleted by Asterisk", extra={"error": str(refused)})
             return False
         return True
+
+    async def _delete_forgotten(self, named: set[tuple[str, str]]) -> None:
+        """Endpoints with names as ours that nobody has provisioned, but those of pjsip.conf."""
+        for endpoint in await self._client.list_endpoints():
+            name = endpoint.resource
+            if endpoint.technology != "PJSIP" or ("endpoint", name) in named:
+                continue
+            if not is_of_ours(name):
+                continue
+            try:
+                for object_type in _USERS_FIRST:
+                    await self._client.delete_config(object_type, name)
+            except Refused as refused:
+                kept = {"object": name, "error": str(refused)}
+                log.info("an endpoint of pjsip.conf is named as ours are", extra=kept)
+            else:
+                log.info("deleted what is not provisioned any more", extra={"object": name})
 
     async def _try(
         self, kind: str, name: str, objects: list[tuple[str, str, dict[str, str]]]

@@ -9,6 +9,7 @@ import base64
 import re
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
@@ -20,7 +21,8 @@ from adapter.ari.errors import BadAnswer, InvalidArgument, Unreachable, refusal
 from adapter.ari.verbs import EVENTS, Verb
 
 Observer = Callable[[str, float, bool], None]
-"""Called after each request with verb, seconds and whether it succeeded."""
+"""Called after each request with verb, seconds and whether it succeeded; to find gone what shall
+be deleted is a success."""
 
 Query = Mapping[str, str]
 Body = Mapping[str, Any]
@@ -147,13 +149,14 @@ class Transport:
         """Make one request and return the body of a success; else raise AriError."""
         url = self._url(verb, ids, query)
         started = self._clock()
-        ok = False
+        ok = done = False
         try:
             status, answer = await self._exchange(verb, url, body)
             ok = 200 <= status < 300
+            done = ok or (verb.method == "DELETE" and status == HTTPStatus.NOT_FOUND)
         finally:
             if self._observe is not None:
-                self._observe(verb.name, self._clock() - started, ok)
+                self._observe(verb.name, self._clock() - started, done)
         if ok:
             return answer
         raise _understood(verb, status, answer)

@@ -278,6 +278,14 @@ def phone_endpoint(extension: str) -> str:
     return extension
 
 
+def is_of_ours(endpoint: str) -> bool:
+    """Whether `trunk_endpoint` or `phone_endpoint` makes this name."""
+    kind, dash, trunk = endpoint.partition("-")
+    if dash:
+        return kind == "trunk" and _TRUNK.fullmatch(trunk) is not None
+    return _EXTENSION.fullmatch(endpoint) is not None
+
+
 def dial_string(destination: Destination, trunk: str) -> str:
     """What Asterisk is told to dial.
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from adapter import provisioned
 from adapter.contracts.admin.provisioning import COLLECTIONS
 from adapter.core.tenants import App, Domain
 from tests.contract.admin_api import SETTINGS, AdminApi
@@ -237,12 +239,16 @@ async def test_webhooks_of_a_removed_app_are_given_up(api: AdminApi) -> None:
     assert {one["state"] for one in webhooks} == {"dead"}
 
 
-async def test_trunks_and_phones_are_in_asterisk_at_once(api: AdminApi) -> None:
+async def test_trunks_and_phones_are_in_asterisk_at_once(
+    api: AdminApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A PUT is pushed without waiting for the poll."""
+    monkeypatch.setattr(provisioned, "POLL", 60.0)
+    await asyncio.sleep(1.2)  # the poll that was to come
     await api.done("PUT", "/phones/0004", {"password": "long-enough"})
     await api.done("PUT", "/trunks/t", {"uri": "sip:127.0.0.1:5090"})
     wanted = {("endpoint", "0004"), ("endpoint", "trunk-t")}
-    await eventually(lambda: wanted <= set(api.stack.ari.config), 0.7)
+    await eventually(lambda: wanted <= set(api.stack.ari.config))
 
 
 async def test_a_domain_takes_its_files_along(api: AdminApi) -> None:
@@ -265,6 +271,30 @@ async def test_another_apps_objects_are_not_touched(api: AdminApi) -> None:
     await api.done("PUT", "/apps/a", {})
     await api.done("DELETE", "/apps/a")
     assert others() == before
+
+
+async def test_what_was_deleted_while_asterisk_was_away(api: AdminApi) -> None:
+    """It goes at the next connect, also of a server that has started since; not what is static."""
+    ari = api.stack.ari
+    await api.done("PUT", "/phones/0004", {"password": "long-enough"})
+    trunk = {"uri": "sip:127.0.0.1:5090", "username": "u", "password": "p", "register": True}
+    await api.done("PUT", "/trunks/t", trunk | {"match": ["192.0.2.1"]})
+    await eventually(lambda: {("auth", "0004"), ("identify", "trunk-t")} <= ari.config.keys())
+    static = {("endpoint", name): dict[str, str]() for name in ("0005", "trunk-x", "desk")}
+    ari.config.update(static)
+    ari.static_config.update(static)
+    await ari.refuse_connections()
+    await eventually(lambda: bool(api.stack.adapter.not_ready()))
+    await api.done("DELETE", "/phones/0004")
+    await api.done("DELETE", "/trunks/t")
+    await api.stack.stop()
+    await ari.listen()
+    assert ("auth", "0004") in ari.config
+    await api.stack.start()
+    await eventually(lambda: not api.stack.adapter.not_ready())
+    assert not [name for _, name in ari.config if name in ("0004", "trunk-t")]
+    assert static.keys() <= ari.config.keys()
+    assert {("endpoint", "trunk-carrier"), ("endpoint", "0003*210")} <= ari.config.keys()
 
 
 async def test_what_was_deleted_is_gone_from_asterisk(api: AdminApi) -> None:

@@ -75,7 +75,7 @@ id = "{APP_ID}"
 key = "{APP_KEY}"
 event_url = "{event_url}"
 webhook_secret = "{SECRET}"
-allowed_destinations = ["+1555", "sip:127.0.0.1"]
+allowed_destinations = ["+1555", "sip:127.0.0.1", "0003*210"]
 [[trunk]]
 name = "carrier"
 uri = "sip:127.0.0.1:{carrier_sip_port}"
@@ -84,7 +84,7 @@ match = ["127.0.0.1"]
 number = "+15551000"
 app = "{APP_ID}"
 trunk = "carrier"
-accept_timeout = 4
+accept_timeout = 10
 [[number]]
 number = "+15551001"
 app = "{APP_ID}"

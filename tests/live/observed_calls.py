@@ -48,6 +48,7 @@ CALLS = {
     ("outbound", "congestion"): 1,
     ("outbound", "rejected"): 1,
     ("outbound", "cancelled"): 2,
+    ("outbound", "no_answer"): 2,
     ("inbound", "hangup"): 1,
     ("inbound", "rejected"): 1,
 }
@@ -88,7 +89,7 @@ class Stories:
                     self._is_rejected(api),
                     self._over_the_limit(gone),
                     self._guesses(),
-                    self._new_phone(),
+                    self._not_registered(api),
                 ):
                     group.create_task(story)
 
@@ -177,11 +178,12 @@ class Stories:
         assert free == [401] * 5
         assert sorted(status for status, _ in more) == [401] * 8 + [429] * 2
 
-    async def _new_phone(self) -> None:
-        """Before it is pushed, what Asterisk may have of it is deleted: it has nothing (404)."""
-        phone = self._adapter.folder / "phone.toml"
-        phone.write_text('[[phone]]\nextension = "0003*211"\npassword = "a-long-password"\n')
-        await self._adapter.cli("apply", phone.name)
+    async def _not_registered(self, api: Api) -> None:
+        """Asterisk refuses to make a channel to a phone that it does not know where to find."""
+        for _ in range(2):
+            call = await api.place("0003*210")
+            await self._told(api, call, "disconnected")
+            await asyncio.sleep(2 * SCRAPE)
 
     async def _arrival(self, api: Api, caller: str, behave: str = "") -> str:
         """The id of a call that comes in."""

@@ -209,7 +209,7 @@ async def test_calls_are_counted(seen: Seen) -> None:
         ('ari_voice_dialled_legs_total{trunk="carrier", result="answered"}', 2),
         ('ari_voice_dialled_legs_total{trunk="carrier", result="congestion"}', 1),
         ('sum(ari_voice_dialled_legs_total{trunk="carrier"})', 7),
-        ('sum(ari_voice_dialled_legs_total{trunk=""})', 0),
+        ('ari_voice_dialled_legs_total{trunk="", result="no_answer"}', 2),
         ('sum(increase(ari_voice_calls_total{cause="busy"}[5m])) > bool 0', 1),
         ('ari_voice_calls_turned_away_total{reason="unallocated"}', 1),
         ('ari_voice_limit_refusals_total{limit="concurrent"}', 1),

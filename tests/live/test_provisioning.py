@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from tests.live.adapter_process import APP_ID, AdapterProcess
+from tests.live.adapter_process import AdapterProcess
 from tests.live.asterisk import Carrier, Instance
 from tests.live.conftest import Api, Eventually
 from tests.live.sip_phone import SipPhone
@@ -15,20 +15,8 @@ from tests.live.sip_phone import SipPhone
 pytestmark = pytest.mark.live
 
 
-async def test_phone_registers_and_is_called(
-    api: Api, adapter: AdapterProcess, asterisk: Instance
-) -> None:
+async def test_phone_registers_and_is_called(api: Api, asterisk: Instance) -> None:
     """A phone registers with its password, not with another, and the API rings it."""
-    (adapter.folder / "more.toml").write_text(
-        f"""
-[[app]]
-id = "{APP_ID}"
-key = "key-of-the-test-app-0001"
-event_url = "{api.sink.url()}"
-allowed_destinations = ["+1555", "0003*210"]
-"""
-    )
-    await adapter.cli("apply", "more.toml")
     server = ("127.0.0.1", asterisk.sip_port)
     wrong = SipPhone("0003*210", "not-the-password", server)
     phone = SipPhone("0003*210", "a-long-password", server)
@@ -150,6 +138,44 @@ async def test_what_a_trunk_lost_while_nobody_looked(
     await adapter.start()
     assert "trunk-plain" in asterisk.cli("pjsip show endpoints")
     assert objects() == 0
+
+
+async def test_what_was_removed_while_the_server_was_down(
+    adapter: AdapterProcess, asterisk: Instance, eventually: Eventually
+) -> None:
+    """A backup from before a phone and a trunk is put back: they are in Asterisk no more."""
+    kinds = ("endpoint", "aor", "auth", "registration", "identifie")
+
+    def objects() -> int:
+        shown = [asterisk.cli(f"pjsip show {kind}s") for kind in kinds]
+        return sum("trunk-gone" in one for one in shown) + sum("0003*404" in one for one in shown)
+
+    await adapter.cli("backup", "before.db")
+    (adapter.folder / "more.toml").write_text(
+        """
+[[trunk]]
+name = "gone"
+uri = "sip:127.0.0.25:5099"
+username = "u"
+password = "p"
+register = true
+match = ["127.0.0.25"]
+[[phone]]
+extension = "0003*404"
+password = "a-long-password"
+"""
+    )
+    await adapter.cli("apply", "more.toml")
+    await eventually(lambda: objects() == 8, 10)
+    await adapter.kill()
+    for database in (adapter.folder / "var").glob("ari-voice.db*"):
+        database.unlink()
+    (adapter.folder / "before.db").rename(adapter.folder / "var" / "ari-voice.db")
+    await adapter.start()
+    assert objects() == 0
+    shown = asterisk.cli("pjsip show endpoints")
+    assert "trunk-carrier" in shown
+    assert "0003*210" in shown
 
 
 async def test_what_was_applied_is_there_after_asterisk_restarted(

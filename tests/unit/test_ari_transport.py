@@ -9,7 +9,14 @@ from collections.abc import AsyncIterator
 import pytest
 
 from adapter.ari.client import AriClient
-from adapter.ari.errors import InvalidArgument, Refused, Unauthorized, Unavailable, Unreachable
+from adapter.ari.errors import (
+    InvalidArgument,
+    NotFound,
+    Refused,
+    Unauthorized,
+    Unavailable,
+    Unreachable,
+)
 from adapter.ari.transport import segment
 from tests.fakes.ari_recorder import Recorder
 from tests.fakes.ari_server import FakeAri
@@ -130,7 +137,7 @@ async def test_redirects_are_not_followed(recorded: AriClient, recorder: Recorde
 
 
 async def test_requests_are_observed(ari: FakeAri) -> None:
-    """The metrics hook gets verb, seconds and success; a refusal is not one."""
+    """The metrics hook gets verb, seconds and success: a refusal is none, gone already is one."""
     seen: list[tuple[str, float, bool]] = []
     async with AriClient(
         ari.base_url,
@@ -141,12 +148,15 @@ async def test_requests_are_observed(ari: FakeAri) -> None:
     ) as client:
         await client.ping()
         await client.hangup("none")
+        with pytest.raises(NotFound):
+            await client.answer("none")
         await ari.refuse_connections()
         with pytest.raises(Unreachable):
             await client.ping()
     assert [(verb, ok) for verb, _, ok in seen] == [
         ("ping", True),
-        ("hangup", False),
+        ("hangup", True),
+        ("answer", False),
         ("ping", False),
     ]
     assert all(0 <= seconds < 5 for _, seconds, _ in seen)

@@ -14,6 +14,7 @@ from adapter.core.destinations import (
     Number,
     SipUri,
     dial_string,
+    is_of_ours,
     parse_destination,
     parse_host,
     phone_dial_string,
@@ -141,6 +142,21 @@ def test_endpoints_of_trunks_and_phones_never_meet() -> None:
     """A trunk's endpoint has a prefix that no extension can have."""
     assert trunk_endpoint("a1") == "trunk-a1"
     assert phone_endpoint("0003*210") == "0003*210"
+
+
+@pytest.mark.parametrize("name", ["trunk-a1", "trunk-a-b", "0003*210", "7"])
+def test_endpoints_of_ours(name: str) -> None:
+    """They are known by their names."""
+    assert is_of_ours(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "sip-uri", "trunk", "trunk-", "trunk-A", "trunk-1", "desk-trunk-a", "bob", "1*", "1-2"],
+)
+def test_endpoints_of_others(name: str) -> None:
+    """What neither a trunk nor a phone could be called."""
+    assert not is_of_ours(name)
 
 
 @pytest.mark.parametrize(
