@@ -1,5 +1,8 @@
 """Deadlines of rows become inputs when they pass. One timer a call, for the nearest of its own.
 
+When the loop stood still over a deadline, what came meanwhile is read first: the key that the
+caller pressed in time is in the socket still.
+
 Not here: what a deadline means. That it was replaced meanwhile is seen by the machine, which
 compares the time in the input with the one in its row.
 """
@@ -20,6 +23,8 @@ from adapter.core.inputs import (
     RecordingDeadline,
 )
 from adapter.core.model import Call
+
+_HELD_UP = 0.1  # seconds that a timer is late when the loop stood still, and to read what came
 
 
 class Timers:
@@ -58,6 +63,15 @@ class Timers:
         self._armed.clear()
 
     def _pass(self, armed: CallId) -> None:
+        loop = asyncio.get_running_loop()
+        call, at, handle = self._armed[armed]
+        if loop.time() - handle.when() < _HELD_UP:
+            self._tell_of(armed)
+        else:
+            handle = loop.call_later(_HELD_UP, self._tell_of, armed)
+            self._armed[armed] = (call, at, handle)
+
+    def _tell_of(self, armed: CallId) -> None:
         call, at, _ = self._armed.pop(armed)
         if call.bridge and at in call.bridge.deadlines:
             self._tell(call.id, BridgeDeadline(at=at))

@@ -44,6 +44,7 @@ from adapter.plugin_api import Recognition as Recognising
 log = logging.getLogger(__name__)
 
 _LONGEST_TEXT = 4000  # characters
+_HELD_UP = 0.05  # seconds; after a stall of this process the timer is due and the audio unread
 _T = TypeVar("_T")
 
 
@@ -332,7 +333,10 @@ async def _speech(audio: AudioSocket, endpointer: Endpointer) -> AsyncIterator[b
         try:
             pcm = await audio.receive(endpointer.silence_left if speaking else None)
         except TimeoutError:
-            return
+            try:
+                pcm = await audio.receive(_HELD_UP)
+            except TimeoutError:
+                return
         if said := endpointer.feed(pcm):
             yield said
 

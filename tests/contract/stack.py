@@ -67,7 +67,6 @@ match = ["127.0.0.1"]
 number = "+{RINGS}"
 app = "{APP}"
 trunk = "carrier"
-accept_timeout = 3
 [[number]]
 number = "{GREETS}"
 app = "{APP}"
@@ -352,7 +351,7 @@ asr = ["ears"]
 
 async def eventually(
     true: Callable[[], bool | Awaitable[bool]],
-    seconds: float = 10.0,
+    seconds: float = 20.0,
 ) -> None:
     """Look again and again, where nobody tells."""
     async with asyncio.timeout(seconds):

@@ -10,6 +10,7 @@ from tests.contract.stack import (
     OTHER_APP,
     OTHER_KEY,
     OUTBOUND_ONLY,
+    PROVISIONING,
     RINGS,
     Stack,
 )
@@ -79,7 +80,9 @@ async def test_reject_tells_the_caller(stack: Stack) -> None:
 
 @pytest.mark.contract("enablex-voice", "incoming.dropped")
 async def test_nobody_accepts(stack: Stack) -> None:
-    """After the number's accept_timeout, here 3 s, the call is dropped with 480."""
+    """After the number's accept_timeout, here 1 s, the call is dropped with 480."""
+    number = f'number = "+{RINGS}"'
+    stack.provision(PROVISIONING.replace(number, f"{number}\naccept_timeout = 1"))
     call = await stack.offered()
     ended = await stack.over(call)
     assert (ended["sip_code"], ended["disconnect_reason"]) == (480, "Not accepted in time")

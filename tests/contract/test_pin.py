@@ -23,7 +23,6 @@ number = "{SHARED}"
 pin = "0471"
 app = "{APP}"
 trunk = "carrier"
-accept_timeout = 2
 [[number]]
 number = "{SHARED}"
 pin = "9"
@@ -41,9 +40,9 @@ async def caller(stack: Stack, number: str = SHARED) -> str:
     return channel
 
 
-async def asked(stack: Stack) -> str:
+async def asked(stack: Stack, numbers: str = NUMBERS) -> str:
     """The same, with the shared number declared."""
-    stack.provision(NUMBERS)
+    stack.provision(numbers)
     return await caller(stack)
 
 
@@ -63,9 +62,9 @@ def press(stack: Stack, channel: str, keys: str) -> None:
         stack.ari.digit(channel, key)
 
 
-async def named(stack: Stack, pin: str) -> str:
+async def named(stack: Stack, pin: str, numbers: str = NUMBERS) -> str:
     """A call whose caller has named a PIN that is right; its id."""
-    channel = await asked(stack)
+    channel = await asked(stack, numbers)
     call = row(stack, channel).id
     press(stack, channel, f"{pin}#")
     await stack.event(call, "incomingcall")
@@ -149,7 +148,9 @@ async def test_reject(stack: Stack) -> None:
 
 async def test_nobody_accepts(stack: Stack) -> None:
     """After the accept_timeout of the number with this PIN the call is dropped."""
-    call = await named(stack, "0471")
+    call = await named(
+        stack, "0471", NUMBERS.replace(f'app = "{APP}"', f'app = "{APP}"\naccept_timeout = 1')
+    )
     ended = await stack.over(call)
     assert (ended["sip_code"], ended["disconnect_reason"]) == (480, "Not accepted in time")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -113,6 +115,18 @@ async def test_key_stops_the_prompt(stack: Stack) -> None:
     press(stack, call, "4")
     await stack.ari.wait_for(lambda: stack.ari.count("stop_playback") == 1)
     press(stack, call, "2")
+    assert (await stack.event(call, "digitcollected"))["digit"] == "42"
+
+
+async def test_key_in_time_while_the_adapter_stands_still(stack: Stack) -> None:
+    """The time for the next key is over when the adapter comes to read it: it counts."""
+    call = await stack.connected()
+    await playing(stack, call, dtmf=True, inter_digit_timeout=1)
+    press(stack, call, "4")
+    await stack.ari.wait_for(lambda: stack.ari.count("stop_playback") == 1)
+    press(stack, call, "2#")
+    await asyncio.sleep(0)  # the fake has sent them
+    time.sleep(1.3)  # noqa: ASYNC251 - it is the stall
     assert (await stack.event(call, "digitcollected"))["digit"] == "42"
 
 

@@ -251,7 +251,7 @@ class FakeAri:
         """Whether an application has a WebSocket."""
         return app in self.applications and self.applications[app].connected
 
-    async def wait_for(self, true: Callable[[], bool], seconds: float = 5.0) -> None:
+    async def wait_for(self, true: Callable[[], bool], seconds: float = 20.0) -> None:
         """Wait until `true()`; looks again after each request, event and WebSocket change."""
         async with asyncio.timeout(seconds):
             while not true():

@@ -43,6 +43,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Seconds since the loop began."""
         return self._virtual
 
+    def stand_still(self, seconds: float) -> None:
+        """As when something blocks it: time passes, and what is due then comes late."""
+        self._jump(seconds)
+
     def _jump(self, seconds: float) -> None:
         self._virtual += seconds
 

@@ -159,7 +159,7 @@ class WebhookSink:
     async def wait_for(
         self,
         condition: Condition,
-        timeout: float = 5.0,
+        timeout: float = 20.0,
     ) -> list[Received]:
         """Wait until so many requests have come, or until `condition(received)` is true.
 
@@ -183,7 +183,7 @@ class WebhookSink:
     async def wait_acknowledged(
         self,
         count: int,
-        timeout: float = 5.0,
+        timeout: float = 20.0,
     ) -> list[Received]:
         """Wait until so many requests were answered with 2xx; returns these."""
         await self.wait_for(lambda all_: sum(r.acknowledged for r in all_) >= count, timeout)

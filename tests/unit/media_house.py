@@ -10,7 +10,8 @@ import subprocess
 import threading
 import uuid
 import wave
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -18,7 +19,8 @@ import numpy as np
 import soxr  # type: ignore[import-untyped]  # has neither stubs nor py.typed
 from aiohttp import WSMsgType, web
 
-from adapter.media.recognition import Observer
+from adapter.media.recognition import Limits, Observer
+from adapter.media.recognition import Recognition as Host
 from adapter.plugin_api import (
     ASR,
     Partial,
@@ -259,3 +261,37 @@ class Observed(Observer):
     def _note(self, provider: str, what: str) -> None:
         self.told.append((provider, what))
         self.threads.add(threading.current_thread().name)
+
+
+def nothing() -> None:
+    """For those who do not care when speech begins."""
+
+
+def starting(*recognisers: ScriptedASR) -> Callable[[], Awaitable[Mapping[str, ASR]]]:
+    """How a host is given its recognisers."""
+
+    async def start() -> dict[str, ASR]:
+        return {f"asr{number}": asr for number, asr in enumerate(recognisers, 1)}
+
+    return start
+
+
+@asynccontextmanager
+async def running(
+    media: FakeMedia, *recognisers: ScriptedASR, limits: Limits | None = None
+) -> AsyncIterator[tuple[Host, Observed]]:
+    """The host with these recognisers, and what was observed of them."""
+    observed = Observed()
+    host = Host(
+        starting(*recognisers),
+        media.base_url,
+        limits=limits,
+        observer=observed,
+    )
+    await host.start()
+    try:
+        yield host, observed
+    finally:
+        await host.close()
+    assert all(asr.closed for asr in recognisers)
+    assert "audio" not in {thread.name for thread in threading.enumerate()}

@@ -49,7 +49,7 @@ class House:
 
     def another_recorder(self, recordings: Recordings | None = None) -> Recorder:
         """As after a restart of the adapter."""
-        times = Times(begin=0.1, patience=0.3, end=0.15, finish=0.5, look=0.01)
+        times = Times(begin=0.1, patience=0.3, end=0.15, finish=3, look=0.01)
         kept = recordings or self.recordings
         return Recorder(kept, self.rows, Monitors(self.client, again=0.01), times)
 

@@ -296,7 +296,7 @@ async def test_loop_is_free_while_it_waits(house: House) -> None:
     saving = asyncio.create_task(house.recorder.save(None, ONE))
     begun = time.monotonic()
     await asyncio.sleep(0.05)
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 10
     assert not saving.done()
     fifo.open("wb").close()  # whoever read it gets its end
     fifo.unlink()

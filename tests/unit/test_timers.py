@@ -25,7 +25,7 @@ from adapter.core.model import (
     Topic,
 )
 from adapter.engine.timers import Timers
-from tests.fakes.virtual_time import runs_in_virtual_time
+from tests.fakes.virtual_time import VirtualLoop, runs_in_virtual_time
 from tests.unit.build import CALL, call_id, inbound, prompt_id, prompting, running
 from tests.unit.joined import bridge, connecting
 from tests.unit.parties import recording_order
@@ -107,6 +107,39 @@ async def test_a_deadline_in_the_past_passes_at_once() -> None:
     assert world.told == []
     await asyncio.sleep(0.001)
     assert [given for _, _, given in world.told] == [i.CallDeadline(at=50.0)]
+
+
+def stall(seconds: float) -> None:
+    """The loop stands still."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    loop.stand_still(seconds)
+
+
+@runs_in_virtual_time
+async def test_what_came_in_a_stall_is_read_first() -> None:
+    """The loop stands still over a deadline that an event has replaced: it does not pass."""
+    world = World()
+    world.timers.arm(waiting(10.0, 3.0))
+    stall(5.0)
+    for _ in range(5):  # from the socket to the machine
+        await asyncio.sleep(0)
+    world.timers.arm(waiting(10.0, 8.0))
+    await asyncio.sleep(2.0)
+    assert world.told == []
+    await asyncio.sleep(2.0)
+    assert [given for _, _, given in world.told] == [i.PromptDeadline(at=8.0)]
+
+
+@runs_in_virtual_time
+async def test_a_deadline_passes_after_a_stall() -> None:
+    """Nothing came: it is told soon, once, however long the loop stood still."""
+    world = World()
+    world.timers.arm(waiting(10.0, 3.0))
+    stall(5.0)
+    await asyncio.sleep(1.0)
+    ((at, _, given),) = world.told
+    assert (5.0 < at < 5.5, given) == (True, i.PromptDeadline(at=3.0))
 
 
 @runs_in_virtual_time
